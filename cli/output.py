@@ -137,8 +137,15 @@ def labels(row: Mapping[str, Any]) -> None:
 def signed(one: SignedStatement) -> tuple[str, str]:
     """What a signed statement is on; by whom and when, and what it says besides the weights."""
     about = f"validation {one.validation}" if one.validation is not None else one.about
-    says = f": {one.says}" if one.about != "weights" else ""
-    held = says if one.says is not None else ": it does not hold any more"
+    from lineage.identity.signers import is_identity
+
+    held = f": {one.says}" if one.about != "weights" else ""
+    if one.verified is None:
+        held = ": not checked, for sigstore or a root of trust is missing where the registry is"
+    elif not one.verified and is_identity(one.signed_by):
+        held = ": it does not hold by the root of trust where the registry is"
+    elif not one.verified:
+        held = ": it does not hold any more"
     when = f"recorded by {one.recorded_by} at {moment(one.recorded_at)}"
     return about, f"signed by {one.signed_by}, {when}{held}"
 

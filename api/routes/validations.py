@@ -224,7 +224,11 @@ def record_attestation(
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
         document = registry.record_attestation(
-            named, body.document, body.public_key, actor=call.principal.name
+            named,
+            body.document,
+            body.public_key,
+            signed_by=body.signed_by,
+            actor=call.principal.name,
         )
         return 201, document, {}
 

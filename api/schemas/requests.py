@@ -59,10 +59,14 @@ class ReasonBody(Body):
 
 
 class AttestationBody(Body):
-    """A signed statement on a version, and the public key that it is signed with."""
+    """A signed statement on a version, and who signed it: one of a public key and an identity.
+
+    An identity is `identity:WHO issuer:URL`; it is verified by this server's own root of trust.
+    """
 
     document: Annotated[str, Field(min_length=1, max_length=LARGEST_ATTESTATION)]
-    public_key: Annotated[str, Field(min_length=1, max_length=1 << 16)]
+    public_key: Annotated[str, Field(min_length=1, max_length=1 << 16)] | None = None
+    signed_by: Line | None = None
 
 
 class ApprovalBody(Body):

@@ -45,9 +45,37 @@ SigningFile = Annotated[
     ),
 ]
 PublicFile = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--key", metavar="FILE", help="The public key of who signed, in PEM.", show_default=False
+    ),
+]
+Who = Annotated[
+    str | None,
+    typer.Option(
+        "--identity",
+        metavar="WHO",
+        help="Who signed without a key: an e-mail address or a URI, with --issuer.",
+        show_default=False,
+    ),
+]
+Issuer = Annotated[
+    str | None,
+    typer.Option(
+        "--issuer",
+        metavar="URL",
+        help="The OpenID Connect issuer that vouched for the identity.",
+        show_default=False,
+    ),
+]
+Trust = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust-config",
+        metavar="FILE",
+        help="A private sigstore's trust configuration or root; default: what "
+        "LINEAGE_SIGSTORE_TRUST names, else the public sigstore's.",
+        show_default=False,
     ),
 ]
 
@@ -93,6 +121,15 @@ def sign(
         ),
     ] = None,
     out: Out = None,
+    keyless: Annotated[
+        bool,
+        typer.Option(
+            "--keyless",
+            help="Sign without a key, by sigstore, as who the CI system says that this is, or the "
+            "token in SIGSTORE_ID_TOKEN; so does --trust-config.",
+        ),
+    ] = False,
+    trust: Trust = None,
     record: Annotated[
         bool,
         typer.Option("--record", help="Record it in the registry too, where the guard sees it."),
@@ -104,15 +141,22 @@ def sign(
     Example: `lineage attest sign churn@7 --key key.pem -o model.sig`
     """
     from lineage.workflows import attest as attesting
+    from lineage.workflows import signing
     from lineage.workflows.actor import actor
 
     asked = attesting.Asked.checked(about, env, algorithm, path)
-    signer = attesting.signing_key(key, _password, output.note)
+    without_key = keyless or trust is not None
+    signer = (
+        signing.keyless_signer(key, trust)
+        if without_key
+        else signing.signing_key(key, _password, output.note)
+    )
     with project_and_registry() as (project, registry):
         done = attesting.attest(project, registry, ref, asked, signer)
         with documents.written(done.text, out):
             if record:
-                registry.record_attestation(ref, done.text, done.public_key, actor=actor(project))
+                who = signing.named(done.signer)
+                registry.record_attestation(ref, done.text, **who, actor=actor(project))
     if record:
         output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
     documents.show(done.text, done.to_json(), out, as_json)
@@ -123,7 +167,6 @@ def verify(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="What was signed.", show_default=False)
     ],
-    key: PublicFile,
     target: Annotated[
         str | None,
         typer.Argument(
@@ -132,6 +175,10 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    key: PublicFile = None,
+    identity: Who = None,
+    issuer: Issuer = None,
+    trust: Trust = None,
     as_json: Json = False,
 ) -> None:
     """Verify a signed statement, and that it is about a version or about what lies at a path.
@@ -141,8 +188,10 @@ def verify(
     Example: `lineage attest verify model.sig --key pub.pem model.pkl`
     """
     from lineage.workflows import attest as attesting
+    from lineage.workflows import signing
 
-    verified = attesting.verify(file, attesting.verifying_key(key), target, opened_registry)
+    who = signing.signer(key, identity, issuer)
+    verified = attesting.verify(file, who, target, opened_registry, trust)
     if as_json:
         output.emit(verified.to_json())
         return
@@ -156,22 +205,26 @@ def record(
         Path, typer.Argument(metavar="FILE", help="What was signed.", show_default=False)
     ],
     ref: Ref,
-    key: PublicFile,
+    key: PublicFile = None,
+    identity: Who = None,
+    issuer: Issuer = None,
     as_json: Json = False,
 ) -> None:
     """Record a signed statement on a version in the registry, if it holds.
 
-    An environment whose policy names the key (evidence.signed_by) then knows of it.
+    An environment whose policy names who signed (evidence.signed_by) then knows of it. An identity
+    is verified by the root of trust that is configured where the registry is.
 
     Example: `lineage attest record model.sig churn@7 --key pub.pem`
     """
     from lineage.workflows import attest as attesting
+    from lineage.workflows import signing
     from lineage.workflows.actor import actor
 
-    public = attesting.verifying_key(key)
+    who = signing.named(signing.signer(key, identity, issuer))
     document = attesting.document(file)
     with project_and_registry() as (project, registry):
-        done = registry.record_attestation(ref, document, public.pem.decode(), actor=actor(project))
+        done = registry.record_attestation(ref, document, **who, actor=actor(project))
     if as_json:
         output.emit(done)
         return
@@ -200,7 +253,7 @@ def listing(ref: Ref, as_json: Json = False) -> None:
 def _password() -> bytes | None:
     """The password of an encrypted key: of the environment, else asked for on a terminal."""
     from lineage.masking import hide
-    from lineage.workflows.attest import PASSWORD
+    from lineage.workflows.signing import PASSWORD
 
     said = os.environ.get(PASSWORD)
     if not said and sys.stdin.isatty():

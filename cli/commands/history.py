@@ -265,7 +265,10 @@ def key(
 def _signed(payload: dict[str, Any]) -> str:
     of = f"validation {payload['validation']}" if payload["validation"] else payload["about"]
     says = f" ({payload['says']})" if payload["about"] == "decision" else ""
-    return f"{of}{says} signed by {output.short(payload['signed_by'])}"
+    from lineage.identity.signers import is_identity
+
+    signer = payload["signed_by"]
+    return f"{of}{says} signed by {signer if is_identity(signer) else output.short(signer)}"
 
 
 def _what(payload: dict[str, Any]) -> str:

@@ -65,7 +65,16 @@ class Envelope:
                 remedy="Give the public key of the one who signed; with the right one, the file "
                 "was changed since: take it from where it was made.",
             )
-        return _read_object(self.payload, f"What is signed in {what}")
+        return read_signed(self.payload, what)
+
+
+def read_signed(payload: bytes, what: str) -> dict[str, Any]:
+    """The statement in bytes whose signature holds.
+
+    Raises:
+        UsageError: they are no JSON object.
+    """
+    return _read_object(payload, f"What is signed in {what}")
 
 
 def pae(payload: bytes) -> bytes:

@@ -19,6 +19,7 @@ from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
 from lineage.guard.evidence import BASES, Basis, Evidence, SignedThing
 from lineage.guard.policy import ALL_PACKAGES, ANYBODY, WAIVABLE, Demand, EnvironmentPolicy
+from lineage.identity import signers
 from lineage.identity.components import EnvironmentKind, Proof
 from lineage.identity.references import check_environment_name, check_name
 from lineage.identity.run_environment import normalised
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
 
 MOST_APPROVALS = 100
 MOST_PACKAGES: Final = 100
-MOST_KEYS: Final = 100
+MOST_SIGNERS: Final = 100
 MOST_ALARMS: Final = 366
-_KEY: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _DISTRIBUTION: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 
 
@@ -109,14 +109,6 @@ def _validators(people: list[str] | None) -> list[str] | None:
     return None if people is not None and ANYBODY in people else people
 
 
-def _fingerprint(text: str) -> str:
-    if _KEY.fullmatch(text) is None:
-        raise ValueError(
-            f"{text[:60]!r} is no fingerprint of a key; write sha256: and 64 hex digits"
-        )
-    return text
-
-
 def _signed(things: list[SignedThing]) -> list[SignedThing]:
     if not things:
         raise ValueError("an empty list demands nothing: leave signed_by out instead")
@@ -132,7 +124,7 @@ class EvidenceTable(PolicyTable):
     validators: Annotated[People | None, AfterValidator(_validators)] = None
     not_registrant: bool = False
     signed_by: Annotated[
-        list[Annotated[str, AfterValidator(_fingerprint)]], Field(max_length=MOST_KEYS)
+        list[Annotated[str, AfterValidator(signers.checked)]], Field(max_length=MOST_SIGNERS)
     ] = Field(default_factory=list)
     signed: Annotated[
         list[Annotated[SignedThing, Field(strict=False)]], AfterValidator(_signed)
@@ -144,7 +136,9 @@ class EvidenceTable(PolicyTable):
         given = self.model_fields_set
         shown = "signed_by" in given and self.signed == [SignedThing.WEIGHTS]
         if "signed" in given and not self.signed_by and not shown:
-            raise ValueError("signed demands nothing without signed_by: name the keys, or leave it")
+            raise ValueError(
+                "signed demands nothing without signed_by: name who signs, or leave it"
+            )
         return self
 
 

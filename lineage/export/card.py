@@ -11,6 +11,7 @@ from lineage import timestamps
 from lineage.export.described import measured, number
 from lineage.guard.decision import Status
 from lineage.guard.evidence import Basis
+from lineage.identity.signers import is_identity
 from lineage.inert import inert, inert_json
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _signatures(described: Described) -> Iterator[str]:
         return
     yield from ("", "## Signatures", "")
     yield "Each holds by the key that it was recorded with; the fingerprint tells whose that is."
+    if any(is_identity(one.signed_by) for one in described.signed):
+        yield "What an identity signed holds by the registry's root of trust."
     yield ""
     yield from _table(
         ("says", "signed by", "recorded", "by"),

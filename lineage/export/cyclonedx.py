@@ -9,11 +9,13 @@ from lineage import timestamps
 from lineage.export.described import as_uri, measured, number
 from lineage.export.formulation import data_ref, formula
 from lineage.export.hashes import hashes
+from lineage.identity.signers import is_identity
 from lineage.inert import inert_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lineage.contract.results.records import SignedStatement
     from lineage.export.described import DataItem, Described
 
 _PREFIX: Final = "lineage-guard:"
@@ -124,12 +126,18 @@ def _declarations(described: Described) -> dict[str, Any]:
             {
                 "bom-ref": ref,
                 "propertyName": f"{_PREFIX}attestation",
-                "description": f"A statement with the digest {one['digest']}, signed by the key "
-                f"{one.signed_by}, verified when it was recorded and again for this.",
+                "description": f"A statement with the digest {one['digest']}, signed by "
+                f"{_signer(one)}, verified when it was recorded and again for this.",
                 "created": timestamps.written(one.recorded_at),
             }
         )
     return {"claims": claims, "evidence": evidence} if claims else {}
+
+
+def _signer(one: SignedStatement) -> str:
+    if is_identity(one.signed_by):
+        return f"{one.signed_by} without a key of its own, by the registry's root of trust"
+    return f"the key {one.signed_by}"
 
 
 def _data(item: DataItem) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class Described:
 
     @property
     def signed(self) -> tuple[SignedStatement, ...]:
-        """The signed statements on it that hold, the oldest first: of what does not, nothing."""
+        """The signed statements on it that hold, the oldest first: of others, nothing."""
         return tuple(one for one in self.version.attestations[::-1] if one.verified)
 
     def identifier(self, *parts: object) -> UUID:

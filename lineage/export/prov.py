@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from lineage import timestamps
 from lineage.export.described import measured
+from lineage.identity.signers import is_identity
 from lineage.inert import inert_json
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class _Document:
         self._relation("wasAssociatedWith", activity=judged, agent=who)
 
     def _signed(self, model: str, signed: SignedStatement) -> None:
-        """A signed statement: an entity of its key, derived from what it is on."""
+        """A signed statement: an entity of who signed it, derived from what it is on."""
         at = timestamps.written(signed.recorded_at)
         statement = self._entity(
             _named("attestation", f"{signed['digest']}/{signed.signed_by}"),
@@ -167,8 +168,9 @@ class _Document:
             says=signed.says,
             recorded=at,
         )
-        key = self._agent(signed.signed_by, "lg:Key")
-        self._relation("wasAttributedTo", entity=statement, agent=key)
+        kind = "lg:Identity" if is_identity(signed.signed_by) else "lg:Key"
+        signer = self._agent(signed.signed_by, kind)
+        self._relation("wasAttributedTo", entity=statement, agent=signer)
         of = model
         if signed.validation is not None:
             place = f"{self._described.version.ref}/{signed.validation}"
@@ -204,7 +206,9 @@ class _Document:
 
 
 def _named(kind: str, text: str) -> str:
-    """A qualified name: ``lg:version/churn@7``."""
+    """A qualified name: ``lg:version/churn@7``; of an identity's text every mark stays its own."""
+    if is_identity(text):
+        return f"lg:{kind}/{quote(text, safe='')}"
     return f"lg:{kind}/{quote(text.replace(':', '/'), safe=_NAMES)}"
 
 

@@ -38,8 +38,8 @@ class SignedThing(StrEnum):
 class Signature:
     """A signed statement on a version that holds: by which key, on what, and who recorded it.
 
-    ``key`` is a fingerprint, ``about`` one of :class:`SignedThing` or another word, ``validation``
-    the verdict that it is on.
+    ``key`` is a fingerprint or an identity, ``about`` one of :class:`SignedThing` or another word,
+    ``validation`` the verdict that it is on.
     """
 
     key: str
@@ -55,7 +55,8 @@ class Evidence:
 
     ``validators`` None takes anybody's; ``not_registrant`` takes none of the one who registered the
     version. What a carried verdict rests on must be taken too. ``signed_by`` are fingerprints of
-    keys, one of which must have signed each of ``signed``; without keys nothing need be signed.
+    keys, or identities, one of which must have signed each of ``signed``; without any nothing need
+    be signed.
     """
 
     accept: tuple[Basis, ...] = BASES

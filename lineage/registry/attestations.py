@@ -13,11 +13,11 @@ from sqlalchemy import select as select_columns
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.attest import envelope
 from lineage.attest.claims import Claim, claim_of, require_about
 from lineage.attest.keys import LARGEST as LARGEST_KEY
 from lineage.attest.keys import VerifyingKey
 from lineage.attest.statements import About
+from lineage.attest.verification import Verified, judges, sigstore, verified
 from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.database import clock, events, tables, telling
 from lineage.database.audit.entries import registry_id
@@ -26,12 +26,14 @@ from lineage.database.values import metrics_of
 from lineage.errors import Conflict, LineageError, SignatureMismatch, UsageError
 from lineage.guard.evidence import Signature
 from lineage.identity.digest import Digest, blake3_of
+from lineage.identity.signers import Identity, is_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sqlmodel import Session
 
+    from lineage.attest.verification import Signer
     from lineage.identity.references import Reference
     from lineage.registry.access import Actor
     from lineage.registry.sight import Sight
@@ -52,9 +54,22 @@ _WHAT: Final = "the attestation"
 
 
 def record(
-    sight: Sight, reference: str | Reference, document: str, public_key: str, actor: Actor
+    sight: Sight,
+    reference: str | Reference,
+    document: str,
+    public_key: str | None,
+    signed_by: str | None,
+    actor: Actor,
 ) -> dict[str, Any]:
     """Record a signed statement on a version; JSON of it. One that is there already stays.
+
+    Args:
+        sight: a transaction, and what may be seen in it.
+        reference: the version.
+        document: the envelope or bundle.
+        public_key: who signed it, as a key in PEM; or
+        signed_by: as an identity.
+        actor: who records it.
 
     Raises:
         NotFound: the version does not exist.
@@ -66,7 +81,7 @@ def record(
     version = sight.version(reference)
     for text, limit, what in (
         (document, LARGEST_ATTESTATION, "attestation"),
-        (public_key, LARGEST_KEY, "public key"),
+        (public_key or "", LARGEST_KEY, "public key"),
     ):
         if _size(text, what) > limit:
             raise UsageError(
@@ -74,17 +89,17 @@ def record(
                 remedy="Keep it beside the weights, where it is verified: "
                 + act("attest verify", "FILE", "PATH", key="PUB"),
             )
-    key = VerifyingKey.parse(public_key.encode(), "the public key")
-    claim = _verified(session, version, document, key)
+    proof = verified(document, _signer(public_key, signed_by), _WHAT)
+    claim = _claimed(session, version, proof)
     digest = blake3_of(document.encode())
     ref = f"{version.model}@{version.number}"
     table = tables.Attestation
     of_version = col(table.version_id) == version.id
     known = session.exec(
-        select(table).where(of_version, table.digest == digest, table.signed_by == key.fingerprint)
+        select(table).where(of_version, table.digest == digest, table.signed_by == proof.signed_by)
     ).first()
     if known is not None:
-        return _shown(session, version, known) | {"ref": ref, "created": False}
+        return _shown(session, version, [known])[0] | {"ref": ref, "created": False}
     kept = select_columns(func.count(), func.coalesce(func.sum(func.length(table.document)), 0))
     own = col(table.recorded_by) == actor.name
     count, size = session.connection().execute(kept.where(of_version, own)).one()
@@ -100,14 +115,14 @@ def record(
         about=claim.about.value,
         validation_id=claim.validation,
         digest=digest,
-        signed_by=key.fingerprint,
-        public_key=key.pem.decode(),
+        signed_by=proof.signed_by,
+        public_key=proof.key.pem.decode(),
         document=document,
         recorded_at=at,
         recorded_by=actor.name,
     )
     telling.tell(session, row)
-    answer = _shown(session, version, row) | {"ref": ref, "created": True}
+    answer = _shown(session, version, [row])[0] | {"ref": ref, "created": True}
     events.append(
         session,
         at=at,
@@ -120,6 +135,25 @@ def record(
         also=[version.model],
     )
     return answer
+
+
+def _signer(public_key: str | None, signed_by: str | None) -> Signer:
+    """Who is said to have signed: one key, or one identity.
+
+    Raises:
+        UsageError: neither, both, or none that there is.
+    """
+    if (public_key is None) is (signed_by is None):
+        raise UsageError(
+            "A signature is of one key or of one identity.",
+            remedy="Name the one who signed: the public key, or the identity and its issuer.",
+        )
+    if public_key is not None:
+        return VerifyingKey.parse(public_key.encode(), "the public key")
+    try:
+        return Identity.parse(signed_by or "")
+    except ValueError as problem:
+        raise UsageError(f"{problem}.", remedy="Name who signed: identity:WHO issuer:URL") from None
 
 
 def _size(text: str, what: str) -> int:
@@ -141,7 +175,7 @@ def listed(session: Session, version: tables.ModelVersion) -> list[dict[str, Any
     together = accumulate(size for _, size in rows)
     chosen = [id_ for (id_, _), sum_ in zip(rows, together, strict=True) if sum_ <= MOST_LISTED]
     query = select(table).where(number.in_(chosen)).order_by(number.desc())
-    return [_shown(session, version, row) for row in session.exec(query)]
+    return _shown(session, version, session.exec(query).all())
 
 
 def newest(session: Session, version: tables.ModelVersion) -> dict[str, Any]:
@@ -158,7 +192,7 @@ def newest(session: Session, version: tables.ModelVersion) -> dict[str, Any]:
     if len(rows) == MOST_SHOWN:
         more = session.exec(select(func.count()).where(of_version)).one() - len(rows)
     return {
-        "attestations": [_told(session, version, row) for row in rows],
+        "attestations": _told(session, version, rows),
         "more_attestations": more,
     }
 
@@ -169,59 +203,72 @@ def signatures(
     keys: Collection[str],
     verdicts: Collection[int],
 ) -> tuple[Signature, ...]:
-    """What some keys signed of a version, for the guard: one for each thing, the newest that holds.
+    """What some signed of a version, for the guard: one for each thing, the newest that holds.
 
     Args:
         session: a transaction.
         version: the version.
-        keys: fingerprints.
+        keys: their fingerprints and identities.
         verdicts: the numbers of those that are looked at, besides the weights.
+
+    Raises:
+        UsageError: identities alone signed a thing, and no root of trust can be used here.
     """
     table = tables.Attestation
     looked_at = or_(
         col(table.about) == About.WEIGHTS.value, col(table.validation_id).in_([*verdicts])
     )
     query = (
-        select_columns(col(table.id), col(table.about), col(table.validation_id))
+        select_columns(
+            col(table.id), col(table.about), col(table.validation_id), col(table.signed_by)
+        )
         .where(col(table.version_id) == version.id, col(table.signed_by).in_([*keys]), looked_at)
         .order_by(col(table.id).desc())
     )
     found: dict[tuple[str, int | None], Signature] = {}
-    for number, about, validation in session.connection().execute(query):
+    rows = session.connection().execute(query).all()
+    able = any(is_identity(signer) for *_, signer in rows) and judges()
+    unknown: set[tuple[str, int | None]] = set()
+    for number, about, validation, signer in rows:
         thing = (about, validation)
+        if is_identity(signer) and not able:
+            unknown.add(thing)
+            continue
         row = session.get(table, number) if thing not in found else None
         if row is not None and _claim(session, version, row) is not None:
             found[thing] = Signature(
                 row.signed_by, row.about, row.validation_id, row.recorded_at, row.recorded_by
             )
+    if unknown - found.keys():
+        sigstore().trust()  # why nobody can say here whether it is signed
     return tuple(found.values())
 
 
 def _claim(session: Session, version: tables.ModelVersion, row: tables.Attestation) -> Claim | None:
     """What a row claims if it is what it was when it was recorded; None where it is not.
 
-    That is: signed by its key, about this version, and on what the row says.
+    That is: of its signer, about this version, and on what the row says.
     """
+    identity = row.signed_by if is_identity(row.signed_by) else None
     try:
-        key = VerifyingKey.parse(row.public_key.encode(), _WHAT)
-        claim = _verified(session, version, row.document, key)
+        signer = _signer(row.public_key if identity is None else None, identity)
+        proof = verified(row.document, signer, _WHAT)
+        claim = _claimed(session, version, proof)
     except LineageError:
         return None
-    said = (key.fingerprint, claim.about.value, claim.validation)
+    said = (proof.signed_by, claim.about.value, claim.validation)
     return claim if said == (row.signed_by, row.about, row.validation_id) else None
 
 
-def _verified(
-    session: Session, version: tables.ModelVersion, document: str, key: VerifyingKey
-) -> Claim:
-    """What a statement claims of a version, if it is signed by the key and about it.
+def _claimed(session: Session, version: tables.ModelVersion, proof: Verified) -> Claim:
+    """What a statement whose signature holds claims of a version, if it is about it.
 
     Raises:
         UsageError: it is none, or says too little.
-        SignatureMismatch: it does not hold, or is about something else.
+        SignatureMismatch: it is about something else.
     """
     ref = f"{version.model}@{version.number}"
-    claim = claim_of(envelope.read(document, _WHAT).statement(key, _WHAT), _WHAT)
+    claim = claim_of(proof.statement, _WHAT)
     own = claim.tuple is not None and (claim.about is About.WEIGHTS or claim.registry is not None)
     if claim.weights is None or (claim.about is not About.WEIGHTS and not own):
         raise UsageError(
@@ -276,25 +323,38 @@ def _is_verdict(row: tables.Validation, claim: Claim) -> bool:
 
 
 def _told(
-    session: Session, version: tables.ModelVersion, row: tables.Attestation
-) -> dict[str, Any]:
-    """A row, verified again: what it says is None where it does not hold any more."""
-    claim = _claim(session, version, row)
-    return {
-        "about": row.about,
-        "says": claim.sentence if claim is not None else None,
-        "verified": claim is not None,
-        "validation": row.validation_id,
-        "signed_by": row.signed_by,
-        "digest": row.digest,
-        "recorded_at": row.recorded_at,
-        "recorded_by": row.recorded_by,
-    }
+    session: Session, version: tables.ModelVersion, rows: Sequence[tables.Attestation]
+) -> list[dict[str, Any]]:
+    """Rows, verified again: what one says is None where it does not hold any more.
+
+    Whether an identity's holds is None where no root of trust can be used here: nobody knows.
+    """
+    able = any(is_identity(row.signed_by) for row in rows) and judges()
+    told = []
+    for row in rows:
+        checked = able or not is_identity(row.signed_by)
+        claim = _claim(session, version, row) if checked else None
+        told.append(
+            {
+                "about": row.about,
+                "says": claim.sentence if claim is not None else None,
+                "verified": claim is not None if checked else None,
+                "validation": row.validation_id,
+                "signed_by": row.signed_by,
+                "digest": row.digest,
+                "recorded_at": row.recorded_at,
+                "recorded_by": row.recorded_by,
+            }
+        )
+    return told
 
 
 def _shown(
-    session: Session, version: tables.ModelVersion, row: tables.Attestation
-) -> dict[str, Any]:
+    session: Session, version: tables.ModelVersion, rows: Sequence[tables.Attestation]
+) -> list[dict[str, Any]]:
     """The same with the envelope and the key, by which anybody verifies it."""
-    told = _told(session, version, row)
-    return told | {"public_key": row.public_key, "document": row.document}
+    told = _told(session, version, rows)
+    return [
+        one | {"public_key": row.public_key, "document": row.document}
+        for one, row in zip(told, rows, strict=True)
+    ]

@@ -128,10 +128,17 @@ class RemoteVersions(Verbs):
         return ApprovalRecord(self._http.write("POST", path, body, actor))
 
     def record_attestation(
-        self, reference: str | Reference, document: str, public_key: str, *, actor: str
+        self,
+        reference: str | Reference,
+        document: str,
+        public_key: str | None = None,
+        *,
+        signed_by: str | None = None,
+        actor: str,
     ) -> Attestation:
         """Record a signed statement on a version, if it holds; JSON of it."""
-        body = {"document": document, "public_key": public_key}
+        signer = {"public_key": public_key, "signed_by": signed_by}
+        body = {"document": document} | {k: v for k, v in signer.items() if v is not None}
         path = version_address(reference, addresses.ATTESTATIONS)
         return Attestation(self._http.write("POST", path, body, actor))
 

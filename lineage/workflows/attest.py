@@ -3,91 +3,43 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from lineage import bounded_file
 from lineage.acts import act
 from lineage.attest import envelope, statements
 from lineage.attest.claims import Claim, another, claim_of, require_about
 from lineage.attest.files import ALGORITHMS, files_at, files_here, stored_files
-from lineage.attest.keys import LARGEST, SigningKey, VerifyingKey
+from lineage.attest.keys import SigningKey, VerifyingKey
 from lineage.attest.statements import About
+from lineage.attest.verification import name_of, verified
 from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.contract.results.records import VersionRecord
 from lineage.contract.results.versions import NamedPipeline
 from lineage.display import Shown
 from lineage.errors import NotFound, SignatureMismatch, UsageError
 from lineage.identity.references import Reference
+from lineage.identity.signers import Identity, is_identity
 from lineage.weights.check import recorded
 from lineage.workflows.destination import Destination
+from lineage.workflows.signing import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from lineage.attest.keys import Password
+    from lineage.attest.keyless_signing import KeylessSigner
     from lineage.attest.statements import Signed
+    from lineage.attest.verification import Signer
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.results.records import Validation
     from lineage.weights.copies import StoredWeights
 
     Opened = Callable[[], AbstractContextManager[AnyRegistry]]
-
-KEY: Final = "LINEAGE_SIGNING_KEY"
-"""The variable that holds a private key in PEM where no file is named."""
-
-PASSWORD: Final = "LINEAGE_SIGNING_PASSWORD"  # noqa: S105 - its name
-"""The variable that holds the password of an encrypted key."""
-
-
-def signing_key(path: Path | None, password: Password, note: Callable[[str], object]) -> SigningKey:
-    """The key to sign with: of a file, else what :data:`KEY` holds.
-
-    Args:
-        path: the file.
-        password: asked where it is encrypted.
-        note: told where others can read the file.
-
-    Raises:
-        UsageError: there is none, or it cannot be used.
-    """
-    if path is None:
-        pem = os.environ.get(KEY, "")
-        if not pem.strip():
-            raise UsageError(
-                "No key to sign with was given.",
-                remedy=f"Name its file: {act('attest sign', 'REF', key='FILE')}; or set {KEY} to "
-                "the key itself, in PEM.",
-            )
-        return SigningKey.parse(os.fsencode(pem), f"the key in {KEY}", password)
-    key = SigningKey.parse(_read(path, "key"), f"the key in {path}", password)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        note(f"note: {path} can be read or changed by others (mode {mode:o}): chmod 600 {path}")
-    return key
-
-
-def verifying_key(path: Path) -> VerifyingKey:
-    """The public key in a file.
-
-    Raises:
-        UsageError: there is none.
-    """
-    return VerifyingKey.parse(_read(path, "key"), f"the key in {path}")
-
-
-def _read(path: Path, what: str, limit: int = LARGEST) -> bytes:
-    try:
-        return bounded_file.read(path, limit)
-    except bounded_file.Unfit as reason:
-        raise UsageError(f"{path} {reason}.", remedy=f"Name the file of the {what}.") from None
 
 
 def document(path: Path) -> str:
@@ -97,7 +49,7 @@ def document(path: Path) -> str:
         UsageError: there is none.
     """
     try:
-        return _read(path, "signature", LARGEST_ATTESTATION).decode()
+        return read(path, "signature", LARGEST_ATTESTATION).decode()
     except UnicodeDecodeError:
         raise UsageError(f"{path} is no text.", remedy="Give the file as it was made.") from None
 
@@ -154,14 +106,21 @@ class Asked:
 class Attested(Shown):
     """A signed statement: ``text`` as it is kept, who signed it, and what it says.
 
-    ``signed_by`` is the fingerprint of ``public_key``, which is in PEM. ``claim`` tells what is
-    claimed of what, ``claim.sentence`` in words.
+    ``signed_by`` is the fingerprint of ``public_key``, which is in PEM; or an identity, which that
+    key signed for once. ``claim`` tells what is claimed of what, ``claim.sentence`` in words.
     """
 
     text: str
     signed_by: str
     public_key: str
     claim: Claim
+
+    @property
+    def signer(self) -> Signer:
+        """Who signed it: the key, or the identity."""
+        if is_identity(self.signed_by):
+            return Identity.parse(self.signed_by)
+        return VerifyingKey.parse(self.public_key.encode(), "the key")
 
     @override
     def _line(self) -> str:
@@ -181,7 +140,11 @@ class Attested(Shown):
 
 
 def attest(
-    project: Project, registry: AnyRegistry, reference: str, asked: Asked, key: SigningKey
+    project: Project,
+    registry: AnyRegistry,
+    reference: str,
+    asked: Asked,
+    key: SigningKey | KeylessSigner,
 ) -> Attested:
     """Sign a statement on a version.
 
@@ -190,10 +153,11 @@ def attest(
         registry: where the version is recorded.
         reference: the version.
         asked: what is to be signed.
-        key: signs it.
+        key: signs it, or who signs it without one.
 
     Raises:
         NotFound: the version, a verdict on it, or the environment does not exist.
+        StoreUnreachable: sigstore, or a store, cannot be used.
         IntegrityFailure: the bytes are not what was registered, or no BLAKE3 of them was.
     """
     version = VersionRecord(registry.show(reference))
@@ -218,10 +182,18 @@ def attest(
             Destination.of(registry).id,
             dt.datetime.now(dt.UTC),
         )
-    text = envelope.sealed(statement, key, bundle=asked.about is About.WEIGHTS)
-    public = key.verifying
+    text, signer, public = _sealed(statement, key, bundle=asked.about is About.WEIGHTS)
     claim = claim_of(statement, "the statement")
-    return Attested(text, public.fingerprint, public.pem.decode(), claim)
+    return Attested(text, name_of(signer), public.pem.decode(), claim)
+
+
+def _sealed(
+    statement: dict[str, Any], key: SigningKey | KeylessSigner, *, bundle: bool
+) -> tuple[str, Signer, VerifyingKey]:
+    """A statement as it is signed, who signed it, and the key that did; keyless, a bundle."""
+    if isinstance(key, SigningKey):
+        return envelope.sealed(statement, key, bundle=bundle), key.verifying, key.verifying
+    return key.sealed(statement)
 
 
 def _files(stored: StoredWeights, path: Path | None, project: Project, algorithm: str) -> Signed:
@@ -267,24 +239,30 @@ class Verified:
         return told | self.claim.to_json() | {"statement": dict(self.statement)}
 
 
-def verify(file: Path, key: VerifyingKey, target: str | None, opened: Opened) -> Verified:
+def verify(
+    file: Path, signer: Signer, target: str | None, opened: Opened, trust: Path | None = None
+) -> Verified:
     """Verify a signed statement, and that it is about what is named.
 
     Args:
         file: the envelope or bundle.
-        key: who must have signed it.
+        signer: who must have signed it.
         target: a version, or a path; None where only the signature is asked for. What is there on
             disk, or has a ``/``, is a path.
         opened: opens the registry, where a version is named.
+        trust: the root of trust for identities; None for the one that is configured.
 
     Raises:
         UsageError: the file cannot be used.
         SignatureMismatch: the signature does not hold, or it is about something else.
         CaptureError: the path cannot be read.
     """
-    sealed = envelope.read(_read(file, "signature", envelope.LARGEST), str(file))
-    statement = sealed.statement(key, str(file))
-    claim = claim_of(statement, str(file))
+    if trust is not None and isinstance(signer, VerifyingKey):
+        raise UsageError(
+            "A root of trust says nothing of a key.", remedy="Leave it out, or name the identity."
+        )
+    proof = verified(read(file, "signature", envelope.LARGEST), signer, str(file), trust)
+    claim = claim_of(proof.statement, str(file))
     if target is not None:
         if Path(target).exists() or "/" in target.partition("@")[0]:
             _require_path(claim, Path(target), file)
@@ -292,7 +270,7 @@ def verify(file: Path, key: VerifyingKey, target: str | None, opened: Opened) ->
             Reference.parse(target)
             with opened() as registry:
                 _require_version(claim, registry, target, file)
-    return Verified(claim, key.fingerprint, target, statement)
+    return Verified(claim, proof.signed_by, target, proof.statement)
 
 
 def _require_path(claim: Claim, path: Path, file: Path) -> None:

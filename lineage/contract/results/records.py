@@ -176,13 +176,15 @@ class SignedStatement(Document):
     about = Key(str)
     """What it is on: the weights, a verdict, or a decision."""
     says = Key(optional(str))
-    """What it says of it; None where its signature does not hold any more."""
-    verified = Key(bool)
-    """Whether its signature holds, by the key that it was recorded with, and is on this version."""
+    """What it says of it; None where it is not verified."""
+    verified = Key(optional(bool))
+    """Whether its signature holds, by the key or the identity that it was recorded with, and is on
+    this version; None of an identity's where the registry has no root of trust that it can use.
+    """
     validation = Key(optional(int))
     """The number of the verdict that it is on."""
     signed_by = Key(str)
-    """The fingerprint of the key that signed it."""
+    """The fingerprint of the key that signed it, or the identity, ``identity:WHO issuer:URL``."""
     recorded_at = Key(moment)
     """When it was recorded."""
     recorded_by = Key(str)
@@ -205,7 +207,7 @@ class Attestation(SignedStatement):
     document = Key(str)
     """The envelope, as it was signed."""
     public_key = Key(str)
-    """The key in PEM."""
+    """The key in PEM; of an identity the one that signed this once."""
 
 
 SignedStatements: TypeAlias = tuple[SignedStatement, ...]

@@ -14,8 +14,9 @@ class Attestation(SQLModel, table=True):
     """A signed statement on a version, which held when it was recorded.
 
     ``document`` is the envelope and ``digest`` the BLAKE3 of it. ``signed_by`` is the fingerprint
-    of ``public_key``, which is in PEM. ``about`` says what it is on; ``validation_id`` is that of
-    a verdict. It counts for ``recorded_by`` that it is here, not that it is true.
+    of ``public_key``, which is in PEM, or an identity, which that key signed for once. ``about``
+    says what it is on; ``validation_id`` is that of a verdict. It counts for ``recorded_by`` that
+    it is here, not that it is true.
     """
 
     __table_args__: Any = (

@@ -118,7 +118,7 @@ def _signatures(
     policy: EnvironmentPolicy,
     verdicts: Sequence[Row],
 ) -> tuple[Signature, ...]:
-    """What the keys that a policy names signed of a version; nothing where it names none."""
+    """What those whom a policy names signed of a version; nothing where it names nobody."""
     if not policy.evidence.signed_by:
         return ()
     from lineage.registry.attestations import signatures  # loads cryptography

@@ -205,14 +205,22 @@ class ValidationVerbs(Verbs):
             return Attestation.listing(rows, f"attestations of {reference}")
 
     def record_attestation(
-        self, reference: str | Reference, document: str, public_key: str, *, actor: str
+        self,
+        reference: str | Reference,
+        document: str,
+        public_key: str | None = None,
+        *,
+        signed_by: str | None = None,
+        actor: str,
     ) -> Attestation:
         """Record a signed statement on a version, if it holds; JSON of it.
 
         Args:
             reference: the version.
             document: the DSSE envelope, or the bundle that holds one.
-            public_key: the key that signed it, in PEM.
+            public_key: the key that signed it, in PEM; or
+            signed_by: the identity that did, ``identity:WHO issuer:URL``, by the root of trust that
+                is configured where the registry is.
             actor: who records it.
 
         Raises:
@@ -225,6 +233,11 @@ class ValidationVerbs(Verbs):
         with self._write() as session:
             return Attestation(
                 attestations.record(
-                    self._sight(session), reference, document, public_key, self._actor(actor)
+                    self._sight(session),
+                    reference,
+                    document,
+                    public_key,
+                    signed_by,
+                    self._actor(actor),
                 )
             )

@@ -22,7 +22,8 @@ from lineage.capture.project import Project
 from lineage.connection import connect
 from lineage.errors import CaptureError, IntegrityFailure, NotFound, StoreUnreachable, UsageError
 from lineage.weights.copies import StoreAddress
-from lineage.workflows.attest import Asked, attest, verify, verifying_key
+from lineage.workflows.attest import Asked, attest, verify
+from lineage.workflows.signing import signer
 from tests.conftest import add_validated, make_registry
 from tests.support.weights import serve_weights
 
@@ -63,7 +64,7 @@ class Here:
         self.top, self.tmp_path = top, tmp_path
         self.weights = top / shape / ("model.pkl" if shape == "file" else "model")
         self.opened = lambda: connect(f"sqlite:///{top / shape / 'registry.db'}")
-        self.public = verifying_key(top / "pub.pem")
+        self.public = signer(top / "pub.pem", None, None)
 
     def signed(self, about="weights", ref="churn@1", algorithm="sha256", env=None, path=None):
         with self.opened() as registry:

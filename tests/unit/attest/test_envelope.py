@@ -26,7 +26,7 @@ from lineage.attest import envelope
 from lineage.attest.keys import SigningKey, VerifyingKey
 from lineage.errors import IntegrityFailure, UsageError
 from lineage.masking import hide
-from lineage.workflows.attest import KEY, signing_key
+from lineage.workflows.signing import KEY, signing_key
 
 STATEMENT = {"_type": "https://in-toto.io/Statement/v1", "é": ["<b>", 1.5, None]}
 PRIVATE = {"ed25519": Ed25519PrivateKey.generate(), "p256": ec.generate_private_key(ec.SECP256R1())}

@@ -822,6 +822,7 @@ def test_the_rules_are_those_of_the_design_in_its_order():
 
 
 A_KEY, B_KEY = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+AN_IDENTITY = "identity:ana@example.com issuer:https://accounts.example.com"
 ON_WEIGHTS = Signature(A_KEY, "weights", None, NOW, "ann")
 ON_VERDICT = Signature(A_KEY, "validation", 1, NOW, "ann")
 BOTH = (SignedThing.WEIGHTS, SignedThing.VALIDATION)
@@ -848,6 +849,28 @@ def test_what_a_policy_names_must_be_signed_by_a_key_that_it_names(things, signa
     assert _check("signed-by", signatures=signatures).status is Status.PASS
     if status == "fail":
         assert "attest sign churn@7" in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("named", "summary", "remedy"),
+    [
+        ((A_KEY,), "no key that", "key=FILE"),
+        ((AN_IDENTITY,), "no identity that", "keyless=true"),
+        ((A_KEY, AN_IDENTITY), "no key or identity that", "key=FILE"),
+    ],
+)
+def test_an_identity_that_a_policy_names_signs_as_a_key_does(named, summary, remedy):
+    policy = EnvironmentPolicy(evidence=Evidence(signed_by=named))
+    theirs = dataclasses.replace(ON_WEIGHTS, key=named[-1])
+    assert _check("signed-by", policy=policy, signatures=(theirs,)).status is Status.PASS
+    other = dataclasses.replace(ON_WEIGHTS, key=f"{AN_IDENTITY}/")
+    check = _check("signed-by", policy=policy, signatures=(other,))
+    assert check.status is Status.FAIL
+    assert check.summary.startswith(summary)
+    assert remedy in check.remedy
+    both = dataclasses.replace(policy, evidence=Evidence(signed_by=named, signed=BOTH))
+    said = _check("signed-by", policy=both, signatures=(other,)).remedy
+    assert (said.startswith("Sign them "), said.count(remedy)) == (True, 2)
 
 
 @pytest.mark.parametrize(
