@@ -16,6 +16,7 @@ from lineage.acts import act
 from lineage.database import tables
 from lineage.database.told import TOLD
 from lineage.errors import ModelArchived, NotFound
+from lineage.identity.references import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,10 +37,12 @@ def require_model(session: Session, name: str) -> str:
     """The present name of a model.
 
     Raises:
+        UsageError: none can be called so.
         NotFound: none is called so, or ever was.
     """
     row = session.get(tables.Model, name)
     if row is None:
+        check_name("model", name)
         raise NotFound(
             f"There is no model {name!r}.",
             remedy=f"Register its first version: {act('register', name)}",
