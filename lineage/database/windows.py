@@ -59,6 +59,7 @@ _READ: Final = text(
     "LEFT JOIN pipeline_version q ON q.pipeline = v.pipeline AND q.digest = w.pipeline_digest "
     "WHERE w.environment = :environment AND v.model = :model "
     "AND w.start >= :since AND w.start < :until AND (w.instance <> '') = :by_host "
+    "AND (:kind = '' OR w.kind = :kind) "
     "ORDER BY w.start, w.seconds, w.version_id, w.pipeline_digest, w.profile_digest, w.kind, "
     "w.instance LIMIT :most"
 )
@@ -68,9 +69,11 @@ _PAIR: Final = (
     "AND pipeline_digest = :pipeline_digest AND kind = 'inputs' AND seconds <= 86400 "
     "AND start >= :since AND start < :until"
 )
+_NEWEST: Final = text(f"SELECT max(start) FROM seen_window WHERE {_PAIR} AND instance = ''")  # nosec B608 # noqa: S608 - our own names
 _SCALES: Final = text(
-    "SELECT profile_digest, max(start) AS newest FROM seen_window "  # nosec B608 # noqa: S608 - our own names
-    f"WHERE {_PAIR} AND instance = '' GROUP BY profile_digest ORDER BY newest DESC, profile_digest"
+    "SELECT profile_digest FROM seen_window "  # nosec B608 # noqa: S608 - our own names
+    f"WHERE {_PAIR} AND instance = '' GROUP BY profile_digest "
+    "ORDER BY sum(CAST(rows AS DOUBLE PRECISION)) DESC, max(start) DESC, profile_digest"
 )
 _INSTANCES: Final = text(
     f"SELECT DISTINCT instance FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
@@ -153,20 +156,32 @@ def read(connection: Connection, **asked: Any) -> Iterator[Row]:  # noqa: ANN401
     Args:
         connection: a transaction.
         asked: ``environment``, ``model``, ``since`` and ``until`` (starts, as they are written),
-            ``by_host`` (those of each host, or their sums) and ``most``: rows at the most.
+            ``by_host`` (those of each host, or their sums), ``kind`` ("" for both) and ``most``:
+            rows at the most.
+
+    Yields:
+        Rows; ``characters`` are those of the JSON of their counts.
     """
     for found in connection.execute(_READ, asked).mappings():
-        yield dict(found) | {"counts": unpacked(found["counts"])}
+        packed = zlib.decompress(found["counts"])
+        yield dict(found) | {"counts": json.loads(packed), "characters": len(packed)}
 
 
 def scales(connection: Connection, pair: Row) -> list[str]:
-    """The profiles (by their BLAKE3) on which the inputs of a pair were counted, the newest first.
+    """The profiles (by their BLAKE3) on which the inputs of a pair were counted lately.
+
+    That of most rows in the week up to the newest window is the first: one late host, or one row,
+    decides nothing.
 
     Args:
         connection: a transaction.
         pair: ``environment``, ``version_id`` and ``pipeline_digest``; ``since`` and ``until``.
     """
-    return [row.profile_digest for row in connection.execute(_SCALES, pair)]
+    newest = connection.execute(_NEWEST, pair).scalar()
+    if newest is None:
+        return []
+    lately = max(pair["since"], start_of(timestamps.moment(newest) - dt.timedelta(days=6)))
+    return [row.profile_digest for row in connection.execute(_SCALES, pair | {"since": lately})]
 
 
 def instances(connection: Connection, pair: Row) -> list[str]:

@@ -50,6 +50,9 @@ MOST_STREAMS: Final = 100_000
 MOST_READ: Final = 5_000
 """Windows that are read at once, at the most."""
 
+MOST_CHARACTERS: Final = 64 << 20
+"""Characters of JSON of the counts that are read at once: ten times as many bytes of memory."""
+
 _STREAM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,99}", re.ASCII)
 
 
@@ -135,8 +138,9 @@ def listed(
     until: str | None,
     *,
     by_host: bool,
+    kind: str = "",
 ) -> list[dict[str, Any]]:
-    """JSON of windows by their starts.
+    """JSON of windows by their starts, of one kind or of both.
 
     Raises:
         UsageError: there are too many, or a time cannot be read.
@@ -146,16 +150,10 @@ def listed(
         "model": model,
         "since": _bound(since or "1970-01-01"),
         "until": _bound(until or "9999-01-01"),
-        "most": MOST_READ + 1,
+        "kind": kind,
     }
-    connection = session.connection()
-    sums = list(windows.read(connection, **asked, by_host=False))
-    single = list(windows.read(connection, **asked, by_host=True)) if by_host else []
-    if max(len(sums), len(single)) > MOST_READ:
-        raise UsageError(
-            f"More than {MOST_READ:,} windows of {model} are kept of that time.",
-            remedy="Ask for a shorter time, or not for each host.",
-        )
+    sums = _read(session, asked, by_host=False)
+    single = _read(session, asked, by_host=True) if by_host else []
     hosts: dict[tuple[Any, ...], dict[str, Any]] = {
         key: {row["instance"]: row["counts"] for row in rows}
         for key, rows in groupby(single, key=_key)
@@ -178,6 +176,27 @@ def listed(
     ]
 
 
+def _read(session: Session, asked: dict[str, Any], *, by_host: bool) -> list[Row]:
+    """The windows that are asked for.
+
+    Raises:
+        UsageError: there are too many, or their counts are too large together.
+    """
+    found: list[Row] = []
+    characters = 0
+    rows = windows.read(session.connection(), **asked, by_host=by_host, most=MOST_READ + 1)
+    for row in rows:
+        characters += row["characters"]
+        if len(found) == MOST_READ or characters > MOST_CHARACTERS:
+            raise UsageError(
+                f"More than {MOST_READ:,} windows of {asked['model']}, or {MOST_CHARACTERS >> 20} "
+                "MiB of counts, are kept of that time.",
+                remedy="Ask for a shorter time, or not for each host.",
+            )
+        found.append(row)
+    return found
+
+
 def realised(
     session: Session, model: str, environment: str, since: str | None, until: str | None
 ) -> list[dict[str, Any]]:
@@ -187,9 +206,7 @@ def realised(
         UsageError: there are too many windows, or a time cannot be read.
     """
     found = []
-    for row in listed(session, model, environment, since, until, by_host=False):
-        if row["kind"] != "outcomes":
-            continue
+    for row in listed(session, model, environment, since, until, by_host=False, kind="outcomes"):
         like = profiles.known(session, row["profile"])
         score = like.score
         if score is None or score.positives is None:

@@ -38,7 +38,7 @@ def serve(registry, reference=REFERENCE):
     return done.pipeline
 
 
-def sent(registry, pipeline, served, instance=None, reference=REFERENCE, model="churn"):
+def sent(registry, pipeline, served, instance=None, reference=REFERENCE, model="churn", stream="a"):
     """The windows of a profile, as a batch or as those of a host."""
     new = [
         NewWindow(
@@ -57,9 +57,24 @@ def sent(registry, pipeline, served, instance=None, reference=REFERENCE, model="
         for number, (start, part) in enumerate(served.windows.items(), start=1)
     ]
     whole = NewWindows(
-        instance=instance or "batch", stream="a", windows=tuple(new), batch=instance is None
+        instance=instance or "batch", stream=stream, windows=tuple(new), batch=instance is None
     )
     registry.record_windows(model, "production", whole, actor="t")
+
+
+def empty(scale, rows):
+    """Rows without a value in any column, on the scale of a profile."""
+
+    def none(column):
+        counts = column.to_dict(with_scale=False)
+        zero = {k: [0] * len(v) if isinstance(v, list) else 0 for k, v in counts.items()}
+        zero |= {"rows": rows, "null": rows}
+        return zero | {"positives": None} if "positives" in zero else zero
+
+    columns = {name: none(column) for name, column in scale.columns.items()}
+    score = scale.score and none(scale.score)
+    body = {"rows": rows, "columns": columns, "score": score, "target": None, "groups": {}}
+    return Part.parse(body, scale)
 
 
 def hourly(windows):
@@ -160,6 +175,26 @@ def test_a_slot_of_which_nothing_can_be_told_hides_no_other(registry, url, caplo
     (found,) = registry.drifts()
     assert (found.model, found.state) == ("churn", "quiet")
     assert "drift of leavers in production cannot be told" in caplog.text
+
+
+@BOTH
+def test_a_row_on_the_scale_of_another_validation_hides_nothing(registry):
+    pipeline = serve(registry)
+    sent(registry, pipeline, profile(days(2, 35, FIRST, fault=moved)))
+    other = profile(days(7, 84))
+    registry.validate("churn@1", captured_pipeline(), passed=True, profile=other, actor="t")
+
+    def on_other(first, number, rows):
+        return replace(other, windows={
+            f"{day(n):%Y-%m-%dT00:00:00Z}": empty(other, rows) for n in range(first, first + number)
+        })  # fmt: skip
+
+    sent(registry, pipeline, on_other(FIRST + 35, 1, 1), reference=other, stream="b")
+    told = registry.drift("churn", "production")
+    assert (told.state, told.profile, len(told.windows)) == ("hard", REFERENCE.digest, 35)
+    sent(registry, pipeline, on_other(FIRST + 36, 7, 9), reference=other, stream="c")
+    told = registry.drift("churn", "production")
+    assert (told.profile, len(told.windows)) == (other.digest, 8)
 
 
 @pytest.mark.parametrize("wrong", ["0001-01-01", "2999-01-01"])

@@ -256,3 +256,8 @@ def test_streams_are_bounded(registry, monkeypatch):
     monkeypatch.setattr(rules, "MOST_READ", 0)
     with pytest.raises(UsageError, match="More than 0 windows"):
         registry.windows("churn", "production")
+    monkeypatch.undo()
+    monkeypatch.setattr(rules, "MOST_CHARACTERS", 1)
+    with pytest.raises(UsageError, match="MiB of counts, are kept"):
+        registry.windows("churn", "production")
+    assert list(registry.outcomes("churn", "production")) == []
