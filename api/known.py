@@ -174,7 +174,8 @@ class Shared(Generic[T]):
 class Look:
     """What a look found, beside the one before.
 
-    ``began`` is when; what is older than ``since``, the look before, it cannot tell of.
+    ``began`` is when, and ``made`` when the basis had been read. What is older than ``since``, when
+    that of the look before had been, may be from before it: the look cannot tell of that.
     """
 
     def __init__(
@@ -182,7 +183,8 @@ class Look:
     ) -> None:
         before: Basis = last.basis if last is not None else {}
         self.began = began
-        self.since = last.began if last is not None else math.inf
+        self.made = time.monotonic()
+        self.since = last.made if last is not None else math.inf
         self.version = version
         self.basis: Basis = basis
         self._other = {key for key in before.keys() | basis if before.get(key) != basis.get(key)}
@@ -202,14 +204,14 @@ class Known:
     It is made before that is looked for.
     """
 
-    __slots__ = ("_asked_anew", "_count", "_span", "_state", "_things", "_true_at")
+    __slots__ = ("_as_in", "_asked_anew", "_count", "_span", "_state", "_things", "_true_at")
 
     def __init__(self, version: RegistryVersion, things: Iterable[Thing] = ()) -> None:
         self._count = version.count
         self._state = version.state
         self._true_at = version.asked
         self._span = CONFIRMED_FOR
-        self._asked_anew = -math.inf
+        self._asked_anew = self._as_in = -math.inf
         self._things = tuple(things)
 
     @property
@@ -254,7 +256,7 @@ class Known:
 
         Whether the look can tell that.
         """
-        tells = self._true_at >= look.since
+        tells = self._as_in == look.since or self._true_at >= look.since
         if tells:
             self.is_as_in(look, span)
         return tells
@@ -262,6 +264,7 @@ class Known:
     def is_as_in(self, look: Look, span: float) -> None:
         """Take it for true for a while: it is as a look found it."""
         self._span = max(CONFIRMED_FOR, span)
+        self._as_in = look.made
         if self._true_at < look.began:  # else it was found to be so later
             self._true_at, self._state = look.began, look.version.state
 

@@ -30,6 +30,8 @@ class Sizes:
     watched: int = 100_000
     """Files that a watched run opens."""
     processes: tuple[int, ...] = (1, 2, 4)
+    profiled: int = 100_000_000
+    """Rows of the file that is profiled: of 20 columns, some 5 GB."""
     quiet_years: int = 200
     fault_years: int = 10
     """Years with each fault."""
@@ -57,6 +59,7 @@ QUICK = Sizes(
     files=500,
     watched=2_000,
     processes=(1, 2),
+    profiled=1_000_000,
     quiet_years=4,
     fault_years=1,
     peer_years=1,

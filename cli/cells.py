@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+_EXACT: Final = 1 << 53
+"""Whole numbers below it are exact in a float, and shown whole: bytes, rows."""
 
 
 def cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
@@ -12,5 +15,6 @@ def cell(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        whole = value.is_integer() and abs(value) < _EXACT
+        return str(int(value)) if whole else f"{value:.6g}"
     return "-" if value is None else str(value)

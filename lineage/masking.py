@@ -25,6 +25,7 @@ _SHOWN: Final = frozenset(
         "mode",
         "port",
         "region",
+        "service",
         "sslmode",
         "target_session_attrs",
         "user",

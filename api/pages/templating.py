@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 NOTHING: Final = "-"
 """What stands where nothing is known."""
 
+_EXACT: Final = 1 << 53
+"""Whole numbers below it are exact in a float, and shown whole: bytes, rows."""
+
 _HTMX: Final = {
     "allowEval": False,
     "allowScriptTags": False,
@@ -69,10 +72,11 @@ def short(digest: str | None) -> Markup | str:
 
 
 def number(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """A metric as people read it: at most five significant digits."""
+    """A metric as people read it: a whole number whole, others in at most five digits."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return NOTHING if value is None else str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
+    whole = isinstance(value, int) or (value.is_integer() and abs(value) < _EXACT)
+    return f"{int(value):,}" if whole else f"{value:.5g}"
 
 
 def size(count: int | None) -> str:

@@ -68,10 +68,12 @@ def version(
     made = shown["components"]["weights"]["made"]
     events = _events(registry, ref, before)
     leak = registry.leak(ref, limit=WALKED)
+    serves, stands_by = _held(registry, shown)
     return visit.page(
         "version.html",
         version=shown,
-        serves=_serves(registry, shown),
+        serves=serves,
+        stands_by=stands_by,
         data=_cut(shown["components"]["data"]),
         parameters=_cut(parameters),
         leak=leak,
@@ -109,11 +111,17 @@ def _cut(whole: Sequence[Any], more: int = 0) -> tuple[Sequence[Any], int]:
     return whole[:MOST], max(0, len(whole) - MOST) + more
 
 
-def _serves(registry: Registry, version: Mapping[str, Any]) -> list[str]:
-    """The environments in which a version serves now."""
+def _held(registry: Registry, version: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The environments in which a version serves now, and those in which it stands by."""
     (model,) = registry.models(among=[version["model"]], archived=True)
-    serving: dict[str, str] = model["serving"]
-    return [environment for environment, ref in serving.items() if ref == version["ref"]]
+    ref, serves, stands_by = version["ref"], [], []
+    for environment in model["serving"]:
+        slot = registry.serving(version["model"], environment)
+        if slot.serving is not None and slot.serving.ref == ref:
+            serves.append(environment)
+        if slot.backup is not None and slot.backup.ref == ref:
+            stands_by.append(environment)
+    return serves, stands_by
 
 
 def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from .moves import statements
 from .observing import observing
 from .pages import pages
 from .processes import processes
+from .profiles import profiles
 from .registering import registering
 from .reports import reports
 from .rollback import rollback
@@ -52,6 +53,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         tree,
         watching,
         drift,
+        profiles,
         observing,
     )
 }

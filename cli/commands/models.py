@@ -141,7 +141,8 @@ def _verdict(verdict: dict[str, Any]) -> None:
     basis = {"carried": f", carried from {verdict['rests_on']}", "run": ", run here"}
     where = ", elsewhere" if verdict["elsewhere"] else ""
     output.say(
-        f"  {word}    with {output.short(verdict['pipeline']['digest'])} "
+        f"  {word}    validation {verdict['id']} "
+        f"with {output.short(verdict['pipeline']['digest'])} "
         f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
         f"{basis.get(verdict['basis'], '')}{where}"
     )

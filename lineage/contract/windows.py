@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -21,6 +22,9 @@ WINDOW: Final = 300
 
 MOST_WINDOWS: Final = 400
 """Windows that are recorded at once."""
+
+EARLY: Final = dt.timedelta(minutes=10)
+"""How far the clock of who sends windows may be ahead of the registry's."""
 
 AT_ONCE: Final = 8 << 20
 """Characters of JSON of the windows that are sent at once; a server takes 16 MiB."""

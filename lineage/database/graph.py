@@ -68,6 +68,11 @@ _LINK_CODE: Final = text(
     "SELECT id, :version_id, 'code' FROM lineage_node WHERE digest = :code ON CONFLICT DO NOTHING"
 )
 
+_IS_CODE: Final = text(
+    "SELECT 1 FROM lineage_node n JOIN lineage_edge e ON e.target = n.id "
+    "WHERE n.digest = :code AND e.role = :role LIMIT 1"
+)
+
 _RUNS: Final = text(
     "SELECT digest, document FROM stage_run WHERE digest > :after ORDER BY digest LIMIT :most"
 )
@@ -243,10 +248,15 @@ def recorded(connection: Connection, digests: Iterable[str]) -> set[str]:
 
 
 def note_pipeline(session: Session, manifest: Manifest) -> None:
-    """Write the code of a pipeline version that was recorded, unless it is there already."""
+    """Write the code of a pipeline version that was recorded, unless it is there already.
+
+    A node of that digest alone is none: whoever registers a version names the digests of its runs.
+    """
     code = code_node(manifest)
     connection = session.connection()
-    if code is not None and not node_ids(connection, [code]):
+    if code is None:
+        return
+    if connection.execute(_IS_CODE, {"code": code, "role": LISTED}).first() is None:
         part = Part()
         part.add_pipeline(manifest)
         part.write(connection)

@@ -23,6 +23,7 @@ from sqlalchemy import text
 from lineage import timestamps
 from lineage.database.tables.windows import MERGED
 from lineage.evidence.parts import added
+from lineage.evidence.reader import LARGEST_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,8 +77,8 @@ _INSTANCES: Final = text(
     "AND profile_digest = :profile_digest AND instance <> '' ORDER BY instance"
 )
 _SUMMARY: Final = text(
-    "SELECT count(*) AS number, sum(rows) AS together, min(start) AS first, "  # nosec B608 # noqa: S608 - our own names
-    "sum(length(counts)) AS bytes FROM seen_window "
+    "SELECT count(*) AS number, sum(CAST(rows AS DOUBLE PRECISION)) AS together, "  # nosec B608 # noqa: S608 - our own names
+    "min(start) AS first, sum(length(counts)) AS bytes FROM seen_window "
     f"WHERE {_PAIR} AND profile_digest = :profile_digest AND instance = ''"
 )
 _OF_PAIR: Final = text(
@@ -108,20 +109,26 @@ _FORGET: Final = text("DELETE FROM seen_stream WHERE batch = :batch AND recorded
 _RENAME: Final = text("UPDATE seen_stream SET model = :new WHERE model = :old")
 
 
-def add(connection: Connection, row: Row, at: str) -> None:
-    """Add what was counted to the window that it is of, in a transaction that writes."""
+def add(connection: Connection, row: Row, at: str) -> bool:
+    """Add what was counted to the window that it is of, in a transaction that writes.
+
+    False where that is more than a window can count, which changes nothing.
+    """
     found = connection.execute(_FIND, row).first()
     rows, counts = row["rows"], row["counts"]
     if found is not None:
         rows, counts = rows + found.rows, added(unpacked(found.counts), counts)
+    if rows > LARGEST_COUNT:
+        return False
     values = {"rows": rows, "counts": _packed(counts), "fold_at": _fold_at(row, at)}
     connection.execute(_PUT, row | values)
+    return True
 
 
 def fold(connection: Connection, at: str, most: int = AT_ONCE) -> int:
     """Fold windows that are due into longer ones, and forget hosts' old days; how many were due.
 
-    It is ``most`` at most.
+    It is ``most`` at most. What is more than the longer one can count is forgotten.
     """
     due = connection.execute(_DUE, {"at": at, "most": most}).mappings().all()
     longer: dict[tuple[Any, ...], Row] = {}
@@ -131,10 +138,10 @@ def fold(connection: Connection, at: str, most: int = AT_ONCE) -> int:
             continue
         row = _folded(dict(found) | {"counts": unpacked(found["counts"])})
         key = tuple(row[name] for name in _KEY)
-        if key in longer:
-            row["rows"] += longer[key]["rows"]
-            row["counts"] = added(longer[key]["counts"], row["counts"])
-        longer[key] = row
+        if key not in longer:
+            longer[key] = row
+        elif (together := longer[key]["rows"] + row["rows"]) <= LARGEST_COUNT:
+            longer[key] |= {"rows": together, "counts": added(longer[key]["counts"], row["counts"])}
     for row in longer.values():
         add(connection, row, at)
     return len(due)
@@ -240,7 +247,7 @@ def _folded(row: Row) -> Row:
 
 def start_of(moment: dt.datetime) -> str:
     """The start of a window, as it is written: UTC, without fractions."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{timestamps.written(moment)[:19]}Z"
 
 
 def _packed(counts: Any) -> bytes:  # noqa: ANN401 - JSON

@@ -90,6 +90,8 @@ class Part(Counts):
             group = Reader(inner, where)
             parts[name] = read_counts(group, _asked(inner, like))
             group.close()
+            if parts[name].rows > whole.rows:
+                raise refused(where, "has more rows than the whole")
         return cls(
             rows=whole.rows,
             columns=whole.columns,

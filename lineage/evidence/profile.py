@@ -26,6 +26,7 @@ counted against one reference, is the merge of their profiles.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -196,7 +197,7 @@ class Profile(Counts, Shown):
         )
         _refuse_too_many(profile.windows, profile.groups, "The profile is not valid: it has")
         for start in profile.windows:
-            if _MOMENT.fullmatch(start) is None:
+            if not _is_moment(start):
                 raise refused(f"windows: {start[:40]!r}", "is no moment")
         return profile
 
@@ -256,6 +257,13 @@ def read_counts(reader: Reader, like: Counts | None) -> Counts:
         if column is not None and column.rows != rows:
             raise refused(reader.where, "has a column of other rows than its own")
     return counts
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return bool(_MOMENT.fullmatch(text) and dt.datetime.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _has_none(counts: Counts) -> tuple[bool, bool]:

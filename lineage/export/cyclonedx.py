@@ -53,7 +53,6 @@ def document(described: Described) -> dict[str, Any]:
                 "dependsOn": sorted({part["bom-ref"] for part in parts}),
             }
         ],
-        "declarations": _declarations(described),
     } | {name: part for name, part in further.items() if part}
 
 
@@ -187,6 +186,8 @@ def _properties(described: Described) -> Iterator[dict[str, str]]:
         told["verdict"] = "passed" if newest.passed else "failed"
         told["verdict-basis"] = newest.basis.value
         told["verdict-pipeline"] = newest.pipeline
+    if version.get("more_attestations"):
+        told["more-attestations"] = str(version["more_attestations"])
     for decision in described.decisions:
         word = "allowed" if decision.allowed else "refused"
         told[f"guard:{decision.environment}"] = word

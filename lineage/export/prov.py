@@ -51,6 +51,7 @@ class _Document:
             weights=version.weights,
             blake3=described.weights["blake3"],
             kind=version.kind.value,
+            moreAttestations=version.get("more_attestations") or None,
         )
         at = timestamps.written(version.registered_at)
         made = self._activity(_named("registration", version.ref), "lg:Registration", at)

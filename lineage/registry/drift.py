@@ -61,6 +61,9 @@ ROWS_OF_HOST: Final = 150
 MOST_KEPT: Final = 32
 """References of which is kept what was learned, and answers that are kept."""
 
+_FIRST: Final = str(timestamps.FIRST_YEAR)
+"""Windows of the reference before that are of rows with no true time: none is recorded of it."""
+
 _MONDAY: Final = 4 * windows.DAY
 """The first Monday after 1970, in seconds: windows of weeks begin with one."""
 
@@ -257,7 +260,7 @@ def _by_days(profile: Profile, ref: str) -> Profile:
     seconds = max(profile.window_seconds or 0, windows.DAY)
     days: dict[str, Counts] = {}
     for start, part in profile.windows.items():
-        if not part.rows:
+        if not part.rows or start < _FIRST:
             continue
         day = _begin(start, seconds)
         days[day] = days[day].merge(part) if day in days else part
@@ -354,5 +357,5 @@ def _width(profile: Profile) -> int:
 def _begin(start: str, seconds: int) -> str:
     """The start of the longer window that one lies in."""
     at = int(timestamps.moment(start).timestamp()) - _MONDAY
-    begins = at // seconds * seconds + _MONDAY
+    begins = max(0, at // seconds * seconds + _MONDAY)
     return windows.start_of(dt.datetime.fromtimestamp(begins, dt.UTC))

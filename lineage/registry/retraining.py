@@ -307,8 +307,15 @@ def _notes(
             "brings back, or newer versions differ by more than their age."
         )
     if advice is not None:
-        if not _alarms(measured):
+        failed = len(_alarms(measured))
+        later = len({one.observation.line for one in measured if one.age > 0})
+        if not failed:
             yield "No version failed on later data: what retraining at alarms costs is not known."
+        elif failed < later:
+            yield (
+                f"{later - failed} of {later} versions did not fail on later data: at alarms is "
+                "when the others failed, so alarms come more rarely than that."
+            )
         if any((one.days or math.inf) > change.oldest for one in advice.schedules):
             yield (
                 f"No version was measured older than {change.oldest:.0f} days: what longer periods "

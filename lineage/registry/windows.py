@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.contract.windows import MOST_WINDOWS, check_seconds
+from lineage.contract.windows import EARLY, MOST_WINDOWS, check_seconds
 from lineage.database import clock, pipelines, profiles, tables, windows
 from lineage.database.slots import slot_side
 from lineage.database.tables.windows import MERGED
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from lineage.database.windows import Row
     from lineage.evidence.counts import Counts
     from lineage.registry.sight import Sight
-
-EARLY: Final = dt.timedelta(minutes=10)
-"""How far a host's clock may be ahead of the registry's."""
 
 LATE: Final = dt.timedelta(days=7)
 """How long after its end a host's window is taken."""
@@ -99,6 +96,7 @@ def record(
 
     Raises:
         Conflict: too many streams are known of the slot.
+        UsageError: a window would count more than it can.
     """
     connection, at = session.connection(), clock.now(session)
     stream: Row = {
@@ -112,7 +110,11 @@ def record(
         _require_room(session, model, environment, at)
     fresh = [row for row in rows if row["sequence"] > (known or 0)]
     for row in _summed(fresh):
-        windows.add(connection, row, at)
+        if not windows.add(connection, row, at):
+            raise UsageError(
+                f"The window of {row['start']} would count more than {LARGEST_COUNT:,} rows.",
+                remedy="Send what was counted once, as it was counted.",
+            )
     if fresh:
         newest = {"sequence": fresh[-1]["sequence"], "batch": new.batch}
         windows.note_part(connection, stream | newest | {"recorded_at": at, "recorded_by": actor})
@@ -245,6 +247,11 @@ def _row(sight: Sight, model: str, environment: str, window: NewWindow) -> Row:
     limits.require_small("counts of a window", window.counts)
     like = found[1]
     counts = Part.parse(window.counts, like)
+    if unknown := sorted(counts.groups.keys() - like.groups.keys()):
+        raise UsageError(
+            f"The profile has no group {unknown[0][:80]!r}.",
+            remedy="Count the groups that the validation's profile has, by the same names.",
+        )
     whole = counts.columns.keys() == like.columns.keys()
     if window.kind == "inputs" and not (whole and (counts.score is None) == (like.score is None)):
         raise UsageError(

@@ -11,9 +11,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage import timestamps
 from lineage.acts import act
-from lineage.contract.windows import AT_ONCE, MOST_WINDOWS, NewWindow, NewWindows
-from lineage.errors import NotFound
+from lineage.contract.windows import AT_ONCE, EARLY, MOST_WINDOWS, NewWindow, NewWindows
+from lineage.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +127,7 @@ def observe(
     else:
         served = reading.outcomes(batch.data, scale, **named, target=batch.target)
     windows = tuple(served.windows.items()) or ((_now(served.seconds), served.whole),)
+    _check_times(batch, windows[0][0], windows[-1][0])
     stream = batch.name or _stream(batch, scale, kind)
     new = [
         NewWindow(
@@ -174,6 +176,23 @@ def _profile(registry: AnyRegistry, ref: str, pipeline: str) -> Profile:
         return registry.profile(ref, pipeline=pipeline)
     except NotFound:
         return registry.profile(ref)
+
+
+def _check_times(batch: Batch, first: str, last: str) -> None:
+    """Refuse a batch with a window that the registry does not take, before any of it is sent.
+
+    Raises:
+        UsageError: it holds rows of before 1970, or of a time to come.
+    """
+    wrong = first if first < str(timestamps.FIRST_YEAR) else None
+    if timestamps.moment(last) > dt.datetime.now(dt.UTC) + EARLY:
+        wrong = last
+    if wrong is not None:
+        raise UsageError(
+            f"{batch.data} has rows of {wrong}, when nothing was served.",
+            remedy="Leave those rows out, or put their time right; a time that is not known is "
+            "left empty. Nothing of the batch is recorded.",
+        )
 
 
 def _now(seconds: int) -> str:

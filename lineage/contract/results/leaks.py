@@ -81,7 +81,7 @@ class Leak(Shown):
         if self.more:
             yield "It was made of more than was walked to."
         if not self.validations:
-            yield "Name it as validation_data in lineage.toml, and validate."
+            yield "Name what it is validated on as validation_data in lineage.toml, and validate."
 
     def __bool__(self) -> bool:
         return bool(self.leaked)

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage import timestamps
 from lineage.evidence.columns import (
     HOURS,
     LENGTH_BINS,
@@ -127,10 +128,10 @@ def on_scale_of(whole: Counts, part: Counts) -> Counts:
 
 
 def moment(seconds: int) -> str:
-    """A window's start, of seconds since 1970."""
-    return (
-        f"{dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
-    )
+    """A window's start, of seconds since 1970; that of the first one begins with the year 1."""
+    first = dt.datetime.min.replace(tzinfo=dt.UTC)
+    begins = first + dt.timedelta(seconds=max(0, seconds - int(first.timestamp())))
+    return f"{timestamps.written(begins)[:19]}Z"  # strftime writes the year 1 as 1
 
 
 def _plain(number: float | None) -> float | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lineage.errors import NotFound
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from lineage.contract.windows import NewWindows, RealisedWindow, RecordedWindows, SeenWindow
     from lineage.display import Listing
     from lineage.registry.sight import Sight
+
+_log = logging.getLogger("lineage.drift")
 
 
 class WindowVerbs(Verbs):
@@ -129,7 +132,10 @@ class WindowVerbs(Verbs):
         return drift(reading, model, environment, since)
 
     def drifts(self) -> Listing[Drift]:
-        """What changed in what production sees, of every slot of which something is recorded."""
+        """What changed in what production sees, of every slot of which something is recorded.
+
+        One of which it cannot be told is left out, and the log says why.
+        """
         from lineage.contract.results.drift import Drift
         from lineage.database import windows
 
@@ -138,6 +144,10 @@ class WindowVerbs(Verbs):
             slots = windows.counted_slots(session.connection())
         found = []
         for environment, model in slots:
-            with suppress(NotFound):  # gone since
+            try:
                 found.append(self.drift(model, environment))
+            except NotFound:  # gone since
+                continue
+            except Exception:  # one slot blinds nobody to the others
+                _log.exception("drift of %s in %s cannot be told", model, environment)
         return Drift.listing(found, "drift of what serves")

@@ -29,7 +29,7 @@ def filled(database):
     return database
 
 
-def _plain_sql(url, table, statement):
+def plain_sql(url, table, statement):
     """Run a statement with no guard of the schema in its way."""
     if url.startswith("sqlite"):
         with sqlite3.connect(path_of(url), isolation_level=None, timeout=10) as connection:
@@ -83,7 +83,7 @@ def test_a_row_that_is_changed_by_plain_sql_is_seen(filled):
         known = client.get(SLOT).json()
         assert client.get(SLOT).json() == known
         assert "nobody" not in client.get("/").text
-        _plain_sql(filled, "slot", CHANGE)
+        plain_sql(filled, "slot", CHANGE)
         assert _soon(lambda: client.get(SLOT).json()["serving"]["promoted_by"] == "nobody")
         assert _soon(lambda: "nobody" in client.get("/").text)
 
@@ -99,7 +99,7 @@ def test_a_token_that_is_revoked_by_plain_sql_opens_nothing(filled):
     ):
         assert client.get(SLOT).status_code == 200
         assert client.get("/v1/models").status_code == 200
-        _plain_sql(filled, "token", "UPDATE token SET revoked_at = created_at, revoked_by = 'sql'")
+        plain_sql(filled, "token", "UPDATE token SET revoked_at = created_at, revoked_by = 'sql'")
         assert _soon(lambda: client.get(SLOT).status_code == 401)
         assert client.get("/v1/models").status_code == 401
 
@@ -133,7 +133,7 @@ def test_in_a_busy_server_what_is_known_is_asked_for_twice_a_second_at_the_most(
         finally:
             event.remove(Engine, "before_cursor_execute", note)
         assert asked > 4 * rereads, (asked, rereads)
-        _plain_sql(filled, "slot", CHANGE)
+        plain_sql(filled, "slot", CHANGE)
         assert _soon(lambda: client.get(SLOT).json()["serving"]["promoted_by"] == "nobody")
 
 

@@ -14,6 +14,7 @@ from lineage.api.known import Look
 from lineage.connection import connect
 from lineage.identity.components import EnvironmentKind
 from tests.conftest import make_registry
+from tests.integration.api.test_behind_the_back import plain_sql
 from tests.support.filled import fill
 
 
@@ -74,3 +75,17 @@ def test_a_look_confirms_what_was_read_before_and_while_another_one_came(read_at
     found = cache.at(version(), confirmed)
     assert {model for _, model in confirmed.kept} == {"other"}
     assert found == registry.environments()
+
+
+def test_a_slot_that_was_read_before_a_look_read_what_it_is_made_of_is_not_confirmed(
+    read_at, database
+):
+    version, registry = read_at
+    cache = EnvironmentCache()
+    began = time.monotonic()
+    cache.at(version(), registry)
+    plain_sql(database, "slot", "UPDATE slot SET serving_promoted_by = 'nobody'")
+    look = Look(began, version(), registry.basis(), None)
+    cache.confirm(look, 60.0)
+    cache.confirm(Look(time.monotonic(), version(), registry.basis(), look), 60.0)
+    assert cache.at(version(), registry) == registry.environments()

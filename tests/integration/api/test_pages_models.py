@@ -150,6 +150,16 @@ def test_what_is_not_there_is_a_page(path, status, pages):
     pages.get(path, status)
 
 
+def test_the_backup_is_told_on_its_own_page(pages, registry):
+    read = pages.get("/models/churn/versions/50")
+    assert "stands by in production" in read.text
+    assert "serves nowhere" not in read.text
+    assert "validated ✓ passed , by t" in read.text
+    registry.rollback("churn", "production", actor="t", reason="worse")
+    assert "rolled-back, it came back in production" in pages.get("/models/churn/versions/50").text
+    assert "rolled-back, it left in production" in pages.get("/models/churn/versions/60").text
+
+
 def test_a_bound_token_sees_its_model_and_no_history(filled, registry):
     bound = NewToken("ana", ("read",), models=("churn",), environments=("staging",))
     token = registry.create_token(bound, actor="t")["token"]

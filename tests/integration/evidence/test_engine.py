@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import json
 import subprocess
 import sys
 import unicodedata
@@ -13,13 +14,15 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 import pytest
+from lineage.cli import main
+from pyarrow import parquet
 
 import lineage
 from lineage.errors import UsageError
 from lineage.evidence.profile import Roles
 from lineage.evidence.reading.engine import counting, values
 from lineage.evidence.reading.profiling import profile_of
-from tests.support import registries
+from tests.support import LONG, registries
 
 ROLES = Roles(score="score", target="late", time="at", groups=("port",))
 ROWS = 300
@@ -112,6 +115,24 @@ def test_an_engine_counts_what_duckdb_counts_inside(table, inside):
     assert found.windows
 
 
+@pytest.mark.skipif(not LONG, reason="takes minutes, pyspark 4.0 and Java: LINEAGE_LONG_TESTS=1")
+def test_spark_counts_what_duckdb_counts_inside(frame, inside, tmp_path, monkeypatch):
+    sql = pytest.importorskip("pyspark.sql")
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    monkeypatch.chdir(tmp_path)
+    parquet.write_table(frame, tmp_path / "flights.parquet")
+    local = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+    session = local.config("spark.sql.shuffle.partitions", "2").getOrCreate()
+    try:
+        session.read.parquet(str(tmp_path / "flights.parquet")).createOrReplaceTempView("flights")
+        table = ibis.pyspark.connect(session).table("flights")
+        assert profile_of(table, roles=ROLES)[0].digest == inside.digest
+        again = profile_of(table, reference=inside)[0]
+        assert again.digest == inside.digest
+    finally:
+        session.stop()
+
+
 def test_a_window_is_counted_on_the_scale_of_a_reference(postgresql, frame, inside):
     table = postgresql
     changed = table.drop("late", "paid").mutate(
@@ -164,11 +185,18 @@ def test_an_engine_that_cannot_tell_is_refused():
     assert "Parquet" in caught.value.remedy
 
 
-def test_a_database_is_counted_by_its_url(database, frame, inside):
+def test_a_database_is_counted_by_its_url(database, frame, inside, monkeypatch, capsys):
     found = lineage.profile(
         database, table="public.flights", score="score", target="late", time="at", groups="port"
     )
     assert found == inside
+    words = ["profile", database, "--query", "SELECT stops, day FROM flights", "--json"]
+    monkeypatch.setattr(sys, "argv", ["lineage", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == lineage.profile(frame.select(["stops", "day"])).to_dict()
     some = lineage.profile(database, query="SELECT fare, port FROM flights;", groups="port")
     assert some == lineage.profile(frame.select(["fare", "port"]), groups="port")
 

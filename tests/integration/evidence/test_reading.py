@@ -86,6 +86,15 @@ def test_any_source_gives_the_same_counts(frame, tmp_path):
     assert set(first.groups) >= {"port=C's", 'port="Q"', "stops=0"}
 
 
+@pytest.mark.parametrize("first", ["0001-01-01", "0009-12-31", "0900-01-01"])
+def test_times_of_early_years_make_windows_that_can_be_read_again(tmp_path, first):
+    """The year 1 is what many programs write where they know no time."""
+    (data := tmp_path / "rows.csv").write_text(f"a,at\n1,{first}\n2,2024-01-01\n3,2024-01-03\n")
+    profile, _ = profile_of(data, roles=Roles(time="at"))
+    assert Profile.from_bytes(profile.canonical, "it") == profile
+    assert [part.rows for _, part in sorted(profile.windows.items())] == [1, 2]
+
+
 def test_the_counts_are_those_of_counting_in_python(frame):
     profile, _ = profile_of(frame, roles=ROLES)
     for name, column in profile.columns.items():

@@ -28,9 +28,10 @@ from lineage.identity.components import CodeVersion, DataItem, DataVersion, Kind
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.inert import inert
+from lineage.registry import attestations
 from tests.conftest import a_copy, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server
-from tests.support.signing import KEY, signed
+from tests.support.signing import KEY, OTHER, record, signed
 from tests.support.story import fill
 
 HOSTILE = "<script>alert(1)</script> | `x` [y](javascript:z)\u202e\x1b[31m\n# Not a head\n---\n"
@@ -247,6 +248,17 @@ def test_what_was_signed_is_told_where_a_format_has_a_place(registry):
     assert [of for signed, of in ends if "attestation/" in signed] == ["lg:verdict/churn@1/1"]
     assert any(key.replace(":", "/") in str(one.identifier) for one in prov.get_records(ProvAgent))
     assert "Signatures" not in exported(registry, "churn@3", "card")
+
+
+def test_signatures_beyond_those_that_are_told_are_counted(registry, monkeypatch):
+    for key in (KEY, OTHER):
+        record(registry, "churn@2", key=key)
+    monkeypatch.setattr(attestations, "MOST_SHOWN", 1)
+    told = json.loads(exported(registry, "churn@2", "cyclonedx"))["metadata"]["component"]
+    values = {one["name"].rpartition(":")[2]: one["value"] for one in told["properties"]}
+    assert values["more-attestations"] == "1"
+    assert '"lg:moreAttestations": 1' in exported(registry, "churn@2", "prov")
+    assert "moreAttestations" not in exported(registry, "churn@1", "prov")
 
 
 def test_what_versions_share_is_one_entity(registry):

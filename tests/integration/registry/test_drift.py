@@ -7,17 +7,19 @@ import json
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from lineage.contract.requests import Observed
 from lineage.contract.results import PackageDifference
 from lineage.contract.webhooks import NewWebhook
-from lineage.contract.windows import NewWindow, NewWindows
-from lineage.database.engine import open_engine, read
+from lineage.contract.windows import MOST_WINDOWS, NewWindow, NewWindows
+from lineage.database.engine import open_engine, read, transaction
 from lineage.errors import NotFound, UsageError
 from lineage.evidence.parts import Part
 from lineage.registry import changes_here
 from lineage.registry import windows as rules
 from lineage.registry.drift_watch import DriftWatch
+from lineage.workflows.observing import Batch, observe
 from tests.conftest import BOTH, EVERYWHERE, add_validated, captured_pipeline
 from tests.unit.evidence.test_drift import profile
 from tests.unit.evidence.worlds import DAY, HOSTS, days
@@ -36,7 +38,7 @@ def serve(registry, reference=REFERENCE):
     return done.pipeline
 
 
-def sent(registry, pipeline, served, instance=None, reference=REFERENCE):
+def sent(registry, pipeline, served, instance=None, reference=REFERENCE, model="churn"):
     """The windows of a profile, as a batch or as those of a host."""
     new = [
         NewWindow(
@@ -57,7 +59,7 @@ def sent(registry, pipeline, served, instance=None, reference=REFERENCE):
     whole = NewWindows(
         instance=instance or "batch", stream="a", windows=tuple(new), batch=instance is None
     )
-    registry.record_windows("churn", "production", whole, actor="t")
+    registry.record_windows(model, "production", whole, actor="t")
 
 
 def hourly(windows):
@@ -121,6 +123,54 @@ def test_what_is_missing_is_told_with_what_to_do(registry):
     assert missing(since="2025-06-01")[0] == "no-windows"
     registry.retire("churn", "production", actor="t")
     assert missing()[0] == "nothing-serves"
+
+
+@BOTH
+@pytest.mark.parametrize("length", [DAY, 1024 * 7 * DAY])
+def test_a_reference_with_rows_of_no_true_time_is_an_answer(registry, length):
+    """The first year is what many write where they know no time; windows get long of it."""
+    others = list(REFERENCE.windows)[1:]
+    named = dict(zip(["0001-01-01T00:00:00Z", *others], REFERENCE.windows.values(), strict=True))
+    reference = replace(REFERENCE, windows=named, window_seconds=length)
+    pipeline = serve(registry, reference)
+    sent(registry, pipeline, profile(days(2, 7, FIRST)), reference=reference)
+    told = registry.drift("churn", "production")
+    if length == DAY:
+        assert (told.state, told.reference_windows) == ("quiet", 83)
+    else:
+        assert told.missing["code"] == "few-windows"
+    assert [one.state for one in registry.drifts()] == [told.state]
+
+
+@BOTH
+def test_a_slot_of_which_nothing_can_be_told_hides_no_other(registry, url, caplog):
+    pipeline = serve(registry)
+    sent(registry, pipeline, profile(days(2, 7, FIRST)))
+    ref = add_validated(registry, "2", model="leavers")
+    registry.validate(ref, captured_pipeline(), passed=True, profile=REFERENCE, actor="t")
+    registry.promote(ref, "production", actor="t")
+    sent(registry, pipeline, profile(days(2, 7, FIRST)), model="leavers")
+    assert len(registry.drifts()) == 2
+    broken = text(
+        "UPDATE seen_window SET rows = rows + 1, counts = :counts WHERE version_id = "
+        "(SELECT id FROM model_version WHERE model = 'leavers')"
+    )
+    with transaction(open_engine(url), writing=True) as connection:
+        connection.execute(broken, {"counts": b"none"})
+    (found,) = registry.drifts()
+    assert (found.model, found.state) == ("churn", "quiet")
+    assert "drift of leavers in production cannot be told" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", ["0001-01-01", "2999-01-01"])
+def test_nothing_is_recorded_of_a_batch_with_rows_of_no_time_that_was(registry, tmp_path, wrong):
+    """Its windows go in several requests, and the batch that is put right is another one."""
+    serve(registry, hourly(days(1, 84)))
+    hours = [f"1,{day(n // 24):%Y-%m-%d} {n % 24:02}:00:00" for n in range(MOST_WINDOWS + 1)]
+    (data := tmp_path / "batch.csv").write_text("\n".join(["amount,at", *hours, f"1,{wrong}"]))
+    with pytest.raises(UsageError, match=f"has rows of {wrong}T00:00:00Z, when nothing was"):
+        observe(registry, "churn", "production", Batch(data, time="at"), actor="t")
+    assert list(registry.windows("churn", "production")) == []
 
 
 @EVERYWHERE

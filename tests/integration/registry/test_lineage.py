@@ -295,6 +295,17 @@ def test_code_that_is_only_imported_is_found(registry):
 
 
 @EVERYWHERE
+def test_who_names_the_digest_of_code_beforehand_hides_none(registry):
+    version = coded("2", util__py="util", main__py="main")
+    claimed = graph.code_node(version.components.pipeline.manifest)
+    run = StageRun("lint", inputs={"z": claimed}, outputs={"m": WEIGHTS})
+    first = register(registry, replace(captured("1"), chain=Chain((run,), WEIGHTS)))
+    second = register(registry, version)
+    assert refs(registry.impact("util.py")) == [second, first], "the first says that it used it"
+    assert not registry.audit().problems
+
+
+@EVERYWHERE
 def test_a_pipeline_that_no_version_has_is_known(registry):
     held = coded("1", serve__py="serve").components.pipeline
     registry.release("production", CapturedPipelineVersion("churn", held), actor="t")

@@ -29,6 +29,7 @@ def test_verdicts_on_later_data_tell_the_change_and_what_pays(registry):
     assert "falls by 0.0" in told.sentence
     assert told.advised.startswith("To retrain every ")
     assert any("goes on by the same line" in note for note in told.notes)
+    assert any("2 of 3 versions did not fail on later data" in note for note in told.notes)
     without = registry.retrain("churn")
     assert (without.change, without.advice) == (told.change, None)
 

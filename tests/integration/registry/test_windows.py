@@ -16,6 +16,7 @@ from lineage.evidence.columns import BinaryTarget, NumberColumn, Score
 from lineage.evidence.counts import Counts
 from lineage.evidence.parts import Part
 from lineage.evidence.profile import Profile
+from lineage.evidence.reader import LARGEST_COUNT
 from lineage.registry import windows as rules
 from tests.conftest import BOTH, EVERYWHERE, add_validated, captured_pipeline
 
@@ -34,7 +35,9 @@ AGE = NumberColumn(
 )
 SCORE = Score(rows=4, null=0, wrong_type=0, edges=(0.5,), bins=(3, 1), positives=(1, 1))
 TARGET = BinaryTarget(rows=4, null=0, wrong_type=0, positive=2, negative=2)
-PROFILE = Profile(rows=4, columns={"age": AGE}, score=SCORE, target=TARGET)
+GROUP = Counts(rows=4, columns={}, score=SCORE, target=TARGET)
+GROUPS = {"plan=pro": replace(GROUP, columns={"age": AGE})}
+PROFILE = Profile(rows=4, columns={"age": AGE}, score=SCORE, target=TARGET, groups=GROUPS)
 OTHER = replace(PROFILE, columns={"age": replace(AGE, edges=(1.5,))})
 SERVED = Part(rows=4, columns={"age": AGE}, score=replace(SCORE, positives=None))
 
@@ -100,8 +103,7 @@ def test_windows_come_in_parts_and_are_the_sum_of_them(registry):
 @EVERYWHERE
 def test_outcomes_stand_apart_and_batches_are_of_any_time(registry):
     pipeline = serve(registry)
-    group = Counts(rows=4, columns={}, score=SCORE, target=TARGET)
-    outcome = Part(rows=4, columns={}, score=SCORE, target=TARGET, groups={"plan=pro": group})
+    outcome = Part(rows=4, columns={}, score=SCORE, target=TARGET, groups={"plan=pro": GROUP})
     told = {"kind": "outcomes", "counts": outcome.to_dict(), "start": "2013-05-01T00:00:00Z"}
     with pytest.raises(UsageError, match="more than 7 days late"):
         sent(registry, window(pipeline, **told))
@@ -136,6 +138,9 @@ def test_what_cannot_be_compared_is_refused_and_named(registry):
     changed["columns"]["age"]["bins"] = [2, 1, 1]
     scored = SERVED.to_dict()
     scored["score"]["bins"] = [9, 1]
+    grouped = SERVED.to_dict() | {"groups": {"plan=<b>": GROUP.to_dict(with_scale=False)}}
+    group = GROUP.to_dict(with_scale=False)
+    more = {"groups": {"plan=pro": group}, "rows": 1, "columns": {}, "score": None, "target": None}
     new = str(captured_pipeline("new").version.xxh3)
     for wrong, error, why in (
         ({"version": 2}, UsageError, "churn@2 never served in production"),
@@ -145,6 +150,8 @@ def test_what_cannot_be_compared_is_refused_and_named(registry):
         ({"profile": str(OTHER.digest)}, UsageError, "counted on another scale"),
         ({"counts": changed}, UsageError, "bins is no list of 2 counts"),
         ({"counts": scored}, UsageError, "do not add up"),
+        ({"counts": grouped}, UsageError, "The profile has no group 'plan=<b>'"),
+        ({"counts": more}, UsageError, "plan=pro' has more rows than the whole"),
         ({"counts": SERVED.to_dict() | {"score": None}}, UsageError, "does not count all"),
         ({"counts": without}, UsageError, "does not count all that the profile does"),
         ({"counts": SERVED.to_dict() | {"more": 1}}, UsageError, "unknown key 'more'"),
@@ -163,6 +170,36 @@ def test_what_cannot_be_compared_is_refused_and_named(registry):
     with pytest.raises(UsageError, match="not in order"):
         sent(registry, window(pipeline, sequence=2), window(pipeline))
     assert list(registry.windows("churn", "production")) == []
+
+
+def many(number):
+    """What was counted of so many rows that are all alike."""
+    score = replace(SCORE, rows=number, bins=(number, 0), positives=None)
+    age = replace(AGE, rows=number, bins=(number, 0))
+    return Part(rows=number, columns={"age": age}, score=score).to_dict()
+
+
+@BOTH
+def test_no_sum_is_more_than_can_be_counted_and_read(registry, url):
+    pipeline = serve(registry)
+    counts = many(LARGEST_COUNT)
+    sent(registry, window(pipeline, counts=counts))
+    with pytest.raises(UsageError, match=r"would count more than 9,007,199,254,740,991 rows"):
+        sent(registry, window(pipeline, sequence=2))
+    assert sent(registry, window(pipeline, start="2026-01-01", sequence=3), batch=True).recorded
+    minutes = [
+        window(
+            pipeline, counts=counts, seconds=60, start=f"2026-01-02T0{n // 60}:{n % 60:02}:00Z",
+            sequence=n + 1,
+        )
+        for n in range(3)
+    ]  # fmt: skip
+    sent(registry, *minutes, stream="b", batch=True)
+    with transaction(open_engine(url), writing=True) as connection:
+        assert rows.fold(connection, timestamps.written(NOW + dt.timedelta(hours=3))) == 3
+    seen = registry.windows("churn", "production")
+    assert [one.rows for one in seen] == [4, LARGEST_COUNT, LARGEST_COUNT]
+    assert all(Part.parse(one.counts, PROFILE) for one in seen)
 
 
 @BOTH

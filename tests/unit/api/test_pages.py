@@ -108,7 +108,7 @@ def test_forms_of_two_visitors_differ(one, other):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.912345678, "0.91235"), (1234567, "1,234,567"), (None, "-"), (True, "True"), (1e-9, "1e-09"), ("x", "x")],
+    [(0.912345678, "0.91235"), (1234567, "1,234,567"), (13320192.0, "13,320,192"), (1e300, "1e+300"), (None, "-"), (True, "True"), (1e-9, "1e-09"), ("x", "x")],
 )  # fmt: skip
 def test_numbers_are_short(value, shown):
     assert templating.number(value) == shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from lineage.errors import UsageError
 from lineage.evidence.columns import CategoryColumn, NumberColumn, TimeColumn
+from lineage.evidence.counts import Counts
 from lineage.evidence.profile import ENCODING, Profile
 from lineage.identity.digest import hash_object
 from tests.unit.evidence.profiles import profile_of, profiles, rows_of, scales
@@ -103,6 +105,14 @@ def test_what_is_no_profile_is_refused_by_what_is_wrong_with_it(path, value, sai
     with pytest.raises(UsageError, match=said) as caught:
         Profile.parse(with_value(path, value))
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("start", ["monday", "2024-13-41T00:00:00Z", "2024-01-01T99:00:00Z"])
+def test_a_window_begins_at_a_moment(start):
+    counts = Counts(rows=PROFILE.rows, columns=PROFILE.columns, score=PROFILE.score)
+    whole = replace(PROFILE, target=None, groups={}, windows={start: counts}, window_seconds=86_400)
+    with pytest.raises(UsageError, match="is no moment"):
+        Profile.parse(whole.to_dict())
 
 
 @pytest.mark.parametrize(
