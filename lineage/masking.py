@@ -39,6 +39,8 @@ _URL: Final = re.compile(r"\b[a-z][a-z0-9+.\-]{1,30}:/{1,2}[^\s\"'<>`]+", re.IGN
 """A URL; one slash is left of two where it was taken for a path."""
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.\-]{1,30})(:/{1,2})", re.IGNORECASE)
 _PORT: Final = re.compile(r"\d{0,5}(?=[/?#]|$)", re.ASCII)
+_CUT_OFF: Final = re.compile(rf"[^:/?#@\[]*:(?!{_PORT.pattern})", re.ASCII)
+"""What opens a URL, up to its password, where what follows was cut off: no port can stand there."""
 _KEYWORD: Final = re.compile(
     r"\b((?:ssl|pg)?passw(?:or)?d|passphrase|pwd|[a-z_]*token|[a-z_]*secret[a-z_]*"
     r"|[a-z_]*access_key[a-z_]*|account_?key|sig|connection_string)"
@@ -116,6 +118,8 @@ def masked_url(url: str) -> str:
         name, colon, _ = who.partition(":")
         shown = MASK if not colon and scheme.lower() in _NAME_MAY_BE_TOKEN else name
         rest = f"{shown}{f':{MASK}' if colon else ''}@{rest}"
+    elif (opened := _CUT_OFF.match(rest)) is not None:
+        return f"{scheme}{separator}{opened[0]}{MASK}"
     rest, hash_, fragment = rest.partition("#")
     address, mark, query = rest.partition("?")
     if mark:

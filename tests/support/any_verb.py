@@ -16,7 +16,10 @@ from lineage.contract.requests import (
     WaiverRequest,
 )
 from lineage.contract.webhooks import TYPES, NewWebhook, WebhookFormat
+from lineage.contract.windows import NewWindow, NewWindows
 from lineage.errors import LineageError
+from lineage.evidence.parts import Part
+from lineage.evidence.profile import Profile
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import WAIVABLE, Demand, EnvironmentPolicy
 from lineage.identity.components import EnvironmentKind, Kind
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 TEXTS = ("x", "y", "z")
 FORMATS = tuple(WebhookFormat)
+
+PROFILE = Profile(rows=4, columns={})
+"""What the data of every verdict looked like."""
 
 WITHOUT_ACTOR = {"token_used", "keep_answer"}
 """Verbs that write, and do so in nobody's name."""
@@ -137,6 +143,7 @@ class AnyVerb:
             metrics={"auc": 0.5 + k / 20},
             run={"command": ["true"], "exit_status": 0} if k % 4 == 1 else None,
             watched=[WatchedRun({"command": [f"run{i}{j}{k}"]})] if k % 4 == 3 else (),
+            profile=PROFILE,
             actor="t",
         )
         self._validations.append(done["id"])
@@ -247,6 +254,22 @@ class AnyVerb:
             revision=slot.revision,
         )  # fmt: skip
         self.registry.report(model, environment, observed, actor="t")
+
+    def record_windows(self, i: int, j: int, k: int) -> None:
+        model, environment = self.models[i % 2], self.environments[j % 2]
+        slot = self.registry.serving(model, environment)
+        assert slot.serving is not None
+        seen = NewWindow(
+            version=slot.serving.version,
+            pipeline=str(slot.serving.pipeline),
+            profile=str(PROFILE.digest),
+            start="2026-01-05T00:00:00Z",
+            seconds=86_400,
+            counts=Part(rows=k, columns={}).to_dict(),
+            sequence=1,
+        )
+        new = NewWindows(instance="batch", stream=f"{i}{j}{k}", windows=(seen,), batch=True)
+        self.registry.record_windows(model, environment, new, actor="t")
 
     # moves
 

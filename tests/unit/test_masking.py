@@ -75,6 +75,7 @@ def test_a_known_secret_is_masked_wherever_it_stands(secret):
         "AccountName=a;AccountKey=Hunter2==;EndpointSuffix=x", "sas_token is ?sv=1&sig=Hunter2%3D",
         "lng_a1b2_Hunter2",
         "https://Hunter2@github.com/x.git", "https://x/y?X-Amz-Credential=Hunter2&a=Hunter2",
+        "https://me:Hunter2… is none", "'postgresql+psycopg://me:%48unter2Hunter2' is no name",
         "postgresql://me:Hunter2@db/x is away", "(postgresql://me:Hunter2@db/x).",
     ],
 )  # fmt: skip
