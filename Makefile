@@ -28,7 +28,7 @@ demo: $(READY)
 	$(BIN)/lineage demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 5 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 coverage: $(READY)
 	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=term:skip-covered
