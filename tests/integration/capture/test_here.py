@@ -24,11 +24,13 @@ def _stages(project: Project) -> list[str]:
 
 def test_a_question_sees_what_is_there_when_it_is_asked(project, repository):
     assert _stages(project) == ["first"]
+    before = project.git.head
     repository.write({"dvc.yaml": STAGE.format(name="second"), "new.txt": ""})
     assert _stages(project) == ["second"]
     assert project.source().is_file("new.txt")
     repository.commit()
-    assert project.git.head == repository.git("rev-parse", "HEAD").strip()
+    project.source()
+    assert project.git.head == repository.git("rev-parse", "HEAD").strip() != before
 
 
 def test_questions_within_a_block_see_the_same_and_those_behind_it_what_is_new(project, repository):
