@@ -16,9 +16,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zlib
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from lineage import timestamps
 from lineage.database.tables.windows import MERGED
@@ -26,7 +27,7 @@ from lineage.evidence.parts import added
 from lineage.evidence.reader import LARGEST_COUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -88,6 +89,17 @@ _OF_PAIR: Final = text(
     f"SELECT start, counts FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
     "AND profile_digest = :profile_digest AND instance = :instance ORDER BY start DESC LIMIT :most"
 )
+
+_OF_MODEL: Final = text(
+    "SELECT w.environment, w.version_id, w.pipeline_digest, w.profile_digest, w.start, w.seconds, "
+    "w.counts, v.number, v.registered_at FROM seen_window w "
+    "JOIN model_version v ON v.id = w.version_id "
+    "WHERE v.model = :model AND w.kind = :kind AND w.instance = '' "
+    "AND w.environment IN :environments AND NOT EXISTS "
+    "(SELECT 1 FROM version_note n WHERE n.version_id = v.id AND n.deleted_at IS NOT NULL) "
+    "ORDER BY w.start DESC, w.environment, w.version_id, w.pipeline_digest, w.profile_digest, "
+    "w.seconds LIMIT :most"
+).bindparams(bindparam("environments", expanding=True))
 
 _COUNTED: Final = text(
     "SELECT s.environment, s.model FROM slot s WHERE s.serving_version_id IS NOT NULL AND EXISTS "
@@ -201,6 +213,19 @@ def of_pair(
     """The windows of a pair's inputs, the newest first: the start and the packed counts of each."""
     asked = pair | {"instance": instance, "most": most}
     return [(row.start, row.counts) for row in connection.execute(_OF_PAIR, asked)]
+
+
+def of_model(
+    connection: Connection, model: str, kind: str, environments: Sequence[str], most: int
+) -> Iterator[Row]:
+    """The windows of all versions of a model that are there, the newest first.
+
+    ``counts`` are packed; beside them are the version's ``number`` and its ``registered_at``.
+    """
+    asked = {"model": model, "kind": kind, "environments": list(environments), "most": most}
+    options = {"yield_per": AT_ONCE}
+    with closing(connection.execute(_OF_MODEL, asked, execution_options=options)) as rows:
+        yield from map(dict, rows.mappings())
 
 
 def counted_slots(connection: Connection) -> list[tuple[str, str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lineage
 from tests.e2e.test_profiles import EVIDENCE, measured
+from tests.support.fading import served
 
 BATCH = """\
 fare,port,score,at,extra
@@ -47,3 +49,17 @@ def test_a_batch_is_counted_on_the_scale_of_what_serves_and_what_came_true_is_to
     assert "port=A" in shown
     found = project.ok(*asked, "--since", "2013-05-02")["windows"]
     assert [one["metrics"]["rows"] for one in found] == [1]
+
+
+def test_outcomes_tell_when_to_retrain_and_estimates_stand_beside(project):
+    with lineage.connect(f"sqlite:///{project.path / '.lineage/registry.db'}") as registry:
+        served(registry)
+    costs = ("--metric", "auc", "--per-point", "10", "--retrain-cost", "500")
+    told = project.lineage("retrain", "churn", *costs)
+    assert told.code == 0
+    assert told.out.startswith("auc of churn falls by 0.0")
+    assert "from 16 measurements of 1 version on 5 data sets" in told.out
+    assert told.out.count("●") > 8
+    assert "To retrain every" in told.out
+    assert "note: Beside what was measured: By estimate, auc of churn falls by" in told.err
+    assert "cannot see concept drift" in told.err
