@@ -68,6 +68,7 @@ class Change:
     observations: int
     """Those that count: of lines that were measured at more than one age."""
     lines: int
+    """Levels: of versions with a pipeline version, and of what was seen of them anywhere."""
     data_sets: int
     """Those that tell by themselves: a block counts as one."""
     youngest: float

@@ -20,7 +20,6 @@ from lineage.evidence.retrain import advise
 from lineage.guard.flat_metrics import is_of_command
 from lineage.registry.drift import drift
 from lineage.registry.retraining import alarms, notes, verdicts, windows
-from lineage.registry.retraining.windows import Seen
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -56,17 +55,16 @@ def retraining(reading: Reading, model: str, metric: str | None, costs: Costs | 
     """
     born: dict[str, dt.datetime] = {}
     left_out: Counter[str] = Counter()
-    outcomes, estimates = Seen(), Seen()
     with reading() as sight:
         name = sight.model(model)
         read, more = verdicts.read(sight.session, name)
         known = windows.has_outcomes(sight, name)
         named = metric or _only_metric(name, read, known=known)
         measured = verdicts.measured(sight.session, read, named, born, left_out)
-        if windows.told_by_scores(named):
-            outcomes = windows.seen(sight, name, named, "outcomes", born)
-            estimates = windows.seen(sight, name, named, "estimate", born)
+        came_true = windows.read(sight, name, named, "outcomes")
+        scored = windows.read(sight, name, named, "estimate")
         serves = _serves(sight, name) if costs is not None else []
+    outcomes, estimates = windows.seen(came_true, born), windows.seen(scored, born)
     together = sorted([*measured, *outcomes.measured], key=lambda one: one.age)
     watched = None
     if costs is not None:

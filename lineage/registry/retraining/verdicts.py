@@ -189,7 +189,8 @@ def _same_data(verdicts: Sequence[Verdict], looks: Mapping[str, Data]) -> dict[s
             continue
         first = names.get(data) or names.get(profile, profile)
         other = names.get(profile, profile)
-        names = {digest: first if name == other else name for digest, name in names.items()}
+        if other != first:
+            names = {digest: first if name == other else name for digest, name in names.items()}
         names |= {data: first, profile: first, other: first}
     return names
 

@@ -23,7 +23,9 @@ from lineage.evidence.weeks import Scored, stretches, usual_days
 from lineage.registry.retraining.verdicts import DAY, new_since, public
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlmodel import Session
 
     from lineage.evidence.counts import Counts
     from lineage.evidence.performance import Calibration
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS: Final = 5_000
 """Windows that are read of either kind, the newest."""
-MOST_BYTES: Final = 16 << 20
+MOST_BYTES: Final = 8 << 20
 """Of their counts as they are kept, those of the newest first: ten times as many of JSON."""
 
 AUC: Final = ("auc", "roc_auc", "overall.auc")
@@ -53,6 +55,29 @@ class _Line(NamedTuple):
     profile_digest: str
     number: int
     registered_at: str
+
+
+class _Scale(NamedTuple):
+    """A profile, and how often its rows, or those of its group, were right by their scores."""
+
+    profile: Profile
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The windows of a model as they are kept, the newest first, and what says what they mean.
+
+    ``more`` tells that there are others, which were not read.
+    """
+
+    model: str
+    source: Source
+    group: str | None
+    rows: Sequence[Mapping[str, Any]]
+    scales: Mapping[tuple[int, str], _Scale]
+    named: Mapping[str, str]
+    more: bool
 
 
 @dataclass
@@ -91,91 +116,106 @@ def has_outcomes(sight: Sight, model: str) -> bool:
     return any(True for _ in found)
 
 
-def seen(
-    sight: Sight, model: str, metric: str, source: Source, born: dict[str, dt.datetime]
-) -> Seen:
-    """A metric that score bins tell, by whole weeks of what production saw, the youngest first.
+def read(sight: Sight, model: str, metric: str, source: Source) -> Recorded:
+    """Read the newest windows that tell a metric, as far as there is room; nothing is worked out.
 
     Args:
         sight: of who asks; other environments than those that are open are passed over.
         model: the model's present name.
-        metric: one that :func:`told_by_scores`.
+        metric: the metric; of one that score bins do not tell there are none.
         source: outcomes, or estimates from the scores.
+    """
+    session, group = sight.session, _group(metric)
+    if not told_by_scores(metric):
+        return Recorded(model, source, group, (), {}, {}, more=False)
+    found: list[dict[str, Any]] = []
+    scales: dict[tuple[int, str], _Scale | None] = {}
+    room, more = MOST_BYTES, False
+    open_ = environments(sight)
+    for row in windows.of_model(
+        session.connection(), model, _KINDS[source], open_, MOST_WINDOWS + 1
+    ):
+        room -= len(row["counts"])
+        if room < 0 or len(found) == MOST_WINDOWS:
+            more = True
+            break
+        found.append(row)
+    for row in found:
+        scale = row["version_id"], row["profile_digest"]
+        if scale not in scales:
+            scales[scale] = _scale(session, *scale, group)
+    named = public(
+        session,
+        profiles=(row["profile_digest"] for row in found),
+        pipelines=(row["pipeline_digest"] for row in found),
+    )
+    known = {key: scale for key, scale in scales.items() if scale is not None}
+    return Recorded(model, source, group, found, known, named, more=more)
+
+
+def seen(recorded: Recorded, born: dict[str, dt.datetime]) -> Seen:
+    """A metric by whole weeks of what production saw, the youngest first.
+
+    Args:
+        recorded: the windows.
         born: when versions were new, by their references, as verdicts tell; where they do not,
             the profile tells, and that is kept.
     """
-    told = Seen()
-    rows = _read(sight, model, source, told)
-    group = _group(metric)
+    told = Seen(windows=len(recorded.rows), more=recorded.more)
     lines: dict[_Line, list[Scored]] = defaultdict(list)
     places: dict[str, list[Scored]] = defaultdict(list)
-    scales: dict[tuple[int, str], tuple[Profile, Calibration] | None] = {}
-    for row in rows:
-        version, profile = row["version_id"], row["profile_digest"]
-        if (version, profile) not in scales:
-            scales[version, profile] = _scale(sight, version, profile, group)
-        if scales[version, profile] is None:
+    for row in recorded.rows:
+        if (row["version_id"], row["profile_digest"]) not in recorded.scales:
             continue
-        scored = _scored(row, group, came_true=source == "outcomes")
+        scored = _scored(row, recorded.group, came_true=recorded.source == "outcomes")
         if scored is not None:
             lines[_Line(*(row[name] for name in _Line._fields))].append(scored)
             places[row["environment"]].append(scored)
-    named = public(
-        sight.session,
-        profiles=(one.profile_digest for one in lines),
-        pipelines=(one.pipeline_digest for one in lines),
-    )
     usual = {environment: usual_days(those) for environment, those in places.items()}
     for line, counted in lines.items():
-        scale = scales[line.version_id, line.profile_digest]
-        if scale is None:
-            continue
         parts, dropped = stretches(counted, usual[line.environment])
         told.dropped += dropped
-        ref = f"{model}@{line.number}"
-        new = born.setdefault(ref, new_since(scale[0], line.registered_at))
-        for part in parts:
-            at = dt.datetime.fromtimestamp(part.middle, dt.UTC)
-            age = (at - new).total_seconds() / DAY
-            value = _auc(part, scale[1])
-            if age < 0:
-                told.too_early += 1
-            elif value is None:
-                told.one_outcome += 1
-            else:
-                told.measured.append(
-                    MetricAtAge(
-                        ref,
-                        named.get(line.pipeline_digest, line.pipeline_digest),
-                        source,
-                        None,
-                        at,
-                        "windows",
-                        round(age, 6),
-                        round(value, 6),
-                        None,
-                        sum(part.bins),
-                        named[line.profile_digest],
-                        line.environment,
-                    )
-                )
+        _measure(told, recorded, line, parts, born)
     told.measured.sort(key=lambda one: (one.age, one.ref, one.environment, one.at))
     return told
 
 
-def _read(sight: Sight, model: str, source: Source, told: Seen) -> Sequence[Mapping[str, Any]]:
-    """The newest windows, as far as there is room."""
-    found: list[Mapping[str, Any]] = []
-    room = MOST_BYTES
-    connection, open_ = sight.session.connection(), environments(sight)
-    for row in windows.of_model(connection, model, _KINDS[source], open_, MOST_WINDOWS + 1):
-        room -= len(row["counts"])
-        if room < 0 or len(found) == MOST_WINDOWS:
-            told.more = True
-            break
-        found.append(row)
-    told.windows = len(found)
-    return found
+def _measure(
+    told: Seen,
+    recorded: Recorded,
+    line: _Line,
+    parts: Iterable[Stretch],
+    born: dict[str, dt.datetime],
+) -> None:
+    """Add what the weeks of a line say."""
+    scale = recorded.scales[line.version_id, line.profile_digest]
+    ref = f"{recorded.model}@{line.number}"
+    new = born.setdefault(ref, new_since(scale.profile, line.registered_at))
+    for part in parts:
+        at = dt.datetime.fromtimestamp(part.middle, dt.UTC)
+        age = (at - new).total_seconds() / DAY
+        value = _auc(part, scale.calibration)
+        if age < 0:
+            told.too_early += 1
+        elif value is None:
+            told.one_outcome += 1
+        else:
+            told.measured.append(
+                MetricAtAge(
+                    ref,
+                    recorded.named.get(line.pipeline_digest, line.pipeline_digest),
+                    recorded.source,
+                    None,
+                    at,
+                    "windows",
+                    round(age, 6),
+                    round(value, 6),
+                    None,
+                    sum(part.bins),
+                    recorded.named[line.profile_digest],
+                    line.environment,
+                )
+            )
 
 
 def _group(metric: str) -> str | None:
@@ -184,16 +224,14 @@ def _group(metric: str) -> str | None:
     return inner if "=" in inner and metric == f"{_SLICES}{inner}.auc" else None
 
 
-def _scale(
-    sight: Sight, version: int, profile: str, group: str | None
-) -> tuple[Profile, Calibration] | None:
+def _scale(session: Session, version: int, profile: str, group: str | None) -> _Scale | None:
     """The profile that windows were counted on, and the calibration of its rows or of a group."""
-    found = profiles.of_version(sight.session, version, profile)
+    found = profiles.of_version(session, version, profile)
     if found is None:
         return None
     rows: Counts | None = found[1] if group is None else found[1].groups.get(group)
     calibration = calibration_of(rows) if rows is not None else None
-    return None if calibration is None else (found[1], calibration)
+    return None if calibration is None else _Scale(found[1], calibration)
 
 
 def _scored(row: Mapping[str, Any], group: str | None, *, came_true: bool) -> Scored | None:
