@@ -89,7 +89,7 @@ def read(session: Session, model: str) -> tuple[list[Verdict], bool]:
             room -= len(row.metrics)
             if room < 0 or len(found) == MOST_VERDICTS:
                 return found[::-1], True
-            read = json.loads(row.metrics)
+            metrics = json.loads(row.metrics)
             found.append(
                 Verdict(
                     row.id,
@@ -99,7 +99,7 @@ def read(session: Session, model: str) -> tuple[list[Verdict], bool]:
                     timestamps.moment(row.registered_at),
                     timestamps.moment(row.validated_at),
                     bool(row.passed),
-                    flattened(read) if isinstance(read, dict) else {},
+                    flattened(metrics) if isinstance(metrics, dict) else {},
                     row.profile_digest,
                     row.data_digest,
                 )

@@ -163,7 +163,6 @@ def test_outcomes_are_measurements_by_whole_weeks_and_estimates_stand_beside(reg
     assert Retraining.from_json(beside.to_json()).to_json() == beside.to_json()
 
 
-@BOTH
 def test_estimates_are_priced_where_no_outcome_is_known_and_say_what_they_are(registry):
     profile = of_weeks(8)
     pipeline = serving(registry, profile, metrics=None)
