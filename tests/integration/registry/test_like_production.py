@@ -14,7 +14,7 @@ from lineage.evidence.parts import Part
 from lineage.evidence.profile import Profile
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy, LikeProduction
-from tests.conftest import EVERYWHERE, add_version, captured_pipeline
+from tests.conftest import BOTH, EVERYWHERE, add_version, captured_pipeline
 from tests.unit.evidence.test_comparison import category, number
 
 CODE = "data-like-production"
@@ -162,7 +162,6 @@ def test_what_is_missing_refuses_where_it_is_demanded_and_a_rollback_never(regis
     assert registry.set_backup(first, "production", actor="t").slots[0].backup.ref == first
 
 
-@EVERYWHERE
 def test_few_rows_refuse_nothing_and_are_said_to_be_few(registry):
     serve(registry)
     saw(registry, counted(5, 5, rows=10))
@@ -172,7 +171,7 @@ def test_few_rows_refuse_nothing_and_are_said_to_be_few(registry):
     assert "too few to tell" in done.decisions[0].check(CODE).summary
 
 
-@EVERYWHERE
+@BOTH
 def test_what_most_rows_were_counted_on_lately_is_looked_at(registry):
     """After a promotion what the one before saw counts on, until more was seen on another scale."""
     serve(registry)
@@ -189,7 +188,6 @@ def test_what_most_rows_were_counted_on_lately_is_looked_at(registry):
     assert found.details["days"] == [midnight(7)[:10], midnight(1)[:10]]
 
 
-@EVERYWHERE
 def test_a_version_that_was_validated_anew_is_judged_by_that(registry):
     serve(registry)
     saw(registry, counted(9, 1))
@@ -201,7 +199,6 @@ def test_a_version_that_was_validated_anew_is_judged_by_that(registry):
     assert check(registry, ref).status == "fail", "the one that counts has no profile"
 
 
-@EVERYWHERE
 def test_windows_that_come_change_the_answer_of_the_next_who_asks(registry):
     """Also within what a process keeps: no event tells of a window."""
     serve(registry, wanted=LikeProduction.WARN)
@@ -213,7 +210,6 @@ def test_windows_that_come_change_the_answer_of_the_next_who_asks(registry):
     assert registry.promote(ref, "production", actor="t").decisions[0].check(CODE).status == "warn"
 
 
-@EVERYWHERE
 def test_the_setting_is_shown_and_to_lower_it_is_told(registry):
     applied = demand(registry)
     assert 'like_production: "off" → "require"' in "\n".join(applied[0].lines)
