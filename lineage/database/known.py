@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from lineage.database.deployments import DeployedPipeline
     from lineage.guard.facts import HeldCopy, RolledBack
     from lineage.guard.policy import EnvironmentPolicy
-    from lineage.guard.seen_lately import SeenLately
+
+
+SEEN: Final = "seen-lately"
+"""Where a session keeps its looks at what production saw: what is written does not end them."""
 
 
 @dataclass
@@ -40,8 +43,6 @@ class Known(KnownRows):
     _served_in: dict[tuple[str, int | None], bool] = field(default_factory=dict)
     _held: dict[str, dict[str, str]] = field(default_factory=dict)
     _demands: EnvironmentPolicy | None = None
-    seen: dict[tuple[str, int | None], SeenLately] = field(default_factory=dict)
-    """What production saw lately of models, beside the data of verdicts (by their keys)."""
 
     @classmethod
     def of(cls, session: Session, environment: str) -> Known:
@@ -53,12 +54,11 @@ class Known(KnownRows):
     def adopt(session: Session, known: Known | None) -> None:
         """Take over what was known before, if nothing has happened since.
 
-        Else all of it that is asked for is read anew, at once; but for what production saw lately,
-        of which no event tells.
+        Else all of it that is asked for is read anew, at once.
         """
         if known is not None:
             holds = history.newest(session) == known.head
-            anew = Known(known.name, _again={*known._versions}, seen=known.seen)
+            anew = Known(known.name, _again={*known._versions})
             session.info.setdefault(KNOWN, {})[known.name] = known if holds else anew
 
     def slot(self, session: Session, model: str) -> tables.Slot | None:

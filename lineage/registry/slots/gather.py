@@ -111,7 +111,7 @@ def guard_facts(
         held_until=known.held_until(session, version.model, version.weights_xxh3, now)
         if move in (Transition.RETURN, Transition.STAND_BY)
         else None,
-        seen=_seen_lately(session, known, version.model, blake3, verdicts, now)
+        seen=_seen_lately(session, environment.name, version.model, blake3, verdicts, now)
         if move is Transition.ENTER and policy.like_production is not LikeProduction.OFF
         else None,
     )
@@ -119,7 +119,7 @@ def guard_facts(
 
 def _seen_lately(
     session: Session,
-    known: Known,
+    environment: str,
     model: str,
     blake3: str | None,
     verdicts: Sequence[Row],
@@ -129,7 +129,7 @@ def _seen_lately(
     from lineage.registry.slots.lately import seen_lately  # loads the types of profiles
 
     newest = next((row.id for row in verdicts if row.pipeline_blake3 == blake3), None)
-    return seen_lately(session, known, model, newest, now)
+    return seen_lately(session, environment, model, newest, now)
 
 
 def _signatures(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.database import profiles, windows
+from lineage.database.known import SEEN
 from lineage.evidence.likeness import likeness
 from lineage.evidence.parts import Part, added
 from lineage.evidence.reader import LARGEST_COUNT
@@ -21,28 +22,30 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from lineage.database.known import Known
+Looks = dict[tuple[str, str, int | None], SeenLately]
+"""What was seen, by the environment, the model and the verdict's key."""
 
 MOST_WINDOWS: Final = 5_000
 """Windows that are read, at the most, the newest."""
 
 
 def seen_lately(
-    session: Session, known: Known, model: str, verdict: int | None, now: str
+    session: Session, environment: str, model: str, verdict: int | None, now: str
 ) -> SeenLately:
     """What was seen of a model in the newest days that are over, and how the verdict's data is.
 
     Args:
-        session: a transaction.
-        known: what is known of the environment; it keeps what is found.
+        session: a transaction; it keeps what is found.
+        environment: the environment's name.
         model: the model's name.
         verdict: the key of the verdict that counts; None where there is none.
         now: the present moment.
     """
-    key = (model, verdict)
-    if key not in known.seen:
-        known.seen[key] = _look(session, known.name, model, verdict, now)
-    return known.seen[key]
+    looks: Looks = session.info.setdefault(SEEN, {})
+    key = (environment, model, verdict)
+    if key not in looks:
+        looks[key] = _look(session, environment, model, verdict, now)
+    return looks[key]
 
 
 def _look(

@@ -15,6 +15,7 @@ from lineage.evidence.profile import Profile
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy, LikeProduction
 from tests.conftest import BOTH, EVERYWHERE, add_version, captured_pipeline
+from tests.support import statements
 from tests.unit.evidence.test_comparison import category, number
 
 CODE = "data-like-production"
@@ -216,3 +217,31 @@ def test_the_setting_is_shown_and_to_lower_it_is_told(registry):
     assert registry.environment("production")["policy"]["like_production"] == "require"
     assert "like_production" in demand(registry, LikeProduction.WARN)[0].loosened
     assert json.dumps(demand(registry)[0].loosened) == "[]"
+
+
+def test_a_move_looks_before_others_have_to_wait_for_it(registry):
+    """Also a release, which writes before it decides."""
+    serve(registry)
+    saw(registry, counted(5, 5))
+    ref = validated(registry, "2", SERVED)
+    other = validated(registry, "3", SERVED, "new")
+    for move in (
+        lambda: registry.promote(ref, "production", actor="t"),
+        lambda: registry.release("production", captured_pipeline("new"), [other], actor="t"),
+    ):
+        with statements.counted(registry) as said:
+            done = move()
+        assert done.decisions[0].check(CODE).details["rows"] == 30_000
+        ends = [number for number, one in enumerate(said) if one in ("COMMIT", "ROLLBACK")]
+        looks = [number for number, one in enumerate(said) if "FROM seen_window" in one]
+        assert len(looks) == 2
+        assert max(looks) < ends[0]
+
+
+def test_a_transaction_of_several_verbs_sees_what_it_recorded(registry):
+    serve(registry)
+    ref = validated(registry, "2", SERVED)
+    with registry.transaction() as together:
+        assert check(together, ref).status == "fail"
+        saw(together, counted(5, 5))
+        assert check(together, ref).status == "pass"
