@@ -9,6 +9,7 @@ import pytest
 from lineage.acts import typed
 from lineage.evidence.likeness import Apart, Likeness
 from lineage.guard.evaluate import decide
+from lineage.guard.evidence import Basis, Evidence
 from lineage.guard.facts import Transition, Waiver
 from lineage.guard.policy import EnvironmentPolicy, LikeProduction
 from lineage.guard.seen_lately import SeenLately
@@ -91,7 +92,11 @@ def test_of_many_columns_some_are_named(number, ending):
 
 def test_the_remedy_names_the_pipeline_that_is_to_run():
     _, _, remedy = check(seen(FAR), own_pipeline="blake3:other")
-    assert f"--pipeline churn@{pipeline('old').xxh3.short} --profile DATA" in remedy
+    assert f"--pipeline churn@{pipeline('old').xxh3.short} --profile DATA)" in remedy
+    by_run = EnvironmentPolicy(like_production=REQUIRE, evidence=Evidence((Basis.RUN,)))
+    facts = dataclasses.replace(GOOD, policy=by_run, seen=seen(FAR), serving_metrics={})
+    remedy = typed(decide(facts).check(CODE).remedy)
+    assert "(lineage validate churn@7 --profile DATA -- COMMAND)" in remedy
 
 
 def test_few_rows_are_said_to_be_few_and_refuse_nothing():
