@@ -101,6 +101,23 @@ _OF_MODEL: Final = text(
     "w.seconds LIMIT :most"
 ).bindparams(bindparam("environments", expanding=True))
 
+_OF_SLOT: Final = (
+    "w.environment = :environment AND v.model = :model AND w.kind = 'inputs' AND w.instance = '' "
+    "AND w.seconds <= 86400 AND w.start >= :since AND w.start < :until"
+)
+_LATELY: Final = text(
+    "SELECT w.profile_digest, max(w.start) AS last, "  # nosec B608 # noqa: S608 - our own names
+    "sum(CASE WHEN w.start >= :lately THEN CAST(w.rows AS DOUBLE PRECISION) ELSE 0 END) AS newest "
+    "FROM seen_window w JOIN model_version v ON v.id = w.version_id "
+    f"WHERE {_OF_SLOT} AND w.rows > 0 GROUP BY w.profile_digest"
+)
+_SEEN: Final = text(
+    "SELECT w.start, v.number, w.counts FROM seen_window w "  # nosec B608 # noqa: S608 - our own names
+    "JOIN model_version v ON v.id = w.version_id "
+    f"WHERE {_OF_SLOT} AND w.profile_digest = :profile_digest AND w.rows > 0 "
+    "ORDER BY w.start DESC, v.number DESC, w.pipeline_digest, w.seconds LIMIT :most"
+)
+
 _COUNTED: Final = text(
     "SELECT s.environment, s.model FROM slot s WHERE s.serving_version_id IS NOT NULL AND EXISTS "
     "(SELECT 1 FROM seen_window w WHERE w.environment = s.environment "
@@ -194,6 +211,33 @@ def scales(connection: Connection, pair: Row) -> list[str]:
         return []
     lately = max(pair["since"], start_of(timestamps.moment(newest) - dt.timedelta(days=6)))
     return [row.profile_digest for row in connection.execute(_SCALES, pair | {"since": lately})]
+
+
+def scale_of_slot(connection: Connection, slot: Row) -> str | None:
+    """The profile (by its BLAKE3) on which most rows of a slot's inputs were counted at last.
+
+    That is of the week up to the newest window, whichever version was asked.
+
+    Args:
+        connection: a transaction.
+        slot: ``environment``, ``model``; ``since`` and ``until``, in which the windows begin.
+    """
+    found = connection.execute(_LATELY, slot | {"lately": slot["since"]}).all()
+    if len(found) > 1:
+        newest = timestamps.moment(max(row.last for row in found))
+        lately = start_of(newest - dt.timedelta(days=6))
+        found = connection.execute(_LATELY, slot | {"lately": lately}).all()
+    best = max(found, key=lambda row: (row.newest, row.last, row.profile_digest), default=None)
+    return best.profile_digest if best is not None else None
+
+
+def of_slot(connection: Connection, slot: Row, most: int) -> list[tuple[str, int, bytes]]:
+    """A slot's inputs on the scale of ``profile_digest``, whichever version was asked.
+
+    The newest are first: the start, the version's number, and the packed counts of each.
+    """
+    rows = connection.execute(_SEEN, slot | {"most": most})
+    return [(row.start, row.number, row.counts) for row in rows]
 
 
 def instances(connection: Connection, pair: Row) -> list[str]:
