@@ -199,6 +199,8 @@ def _say(found: ObservedBatch, *, as_json: bool) -> None:
     starts = [start for start, _ in found.windows]
     many = f"{len(starts)} windows" if len(starts) > 1 else "1 window"
     what = "is recorded already" if not found.recorded else "recorded"
+    if found.recorded and found.repeated:
+        what = f"recorded, {found.repeated:,} of them before"
     output.say(
         f"{found.rows:,} rows of {found.ref} in {found.environment}, {many} "
         f"from {starts[0]} to {starts[-1]}: {what}."
