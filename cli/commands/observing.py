@@ -193,6 +193,8 @@ def _observed(
 def _say(found: ObservedBatch, *, as_json: bool) -> None:
     if found.untimed and found.served.windows:
         output.note(f"note: {found.untimed:,} rows have no time, and are in no window.")
+    if left := found.unscored:
+        output.note(f"note: {left:,} rows have no score with an outcome, and are in no metric.")
     if as_json:
         output.emit(found.to_json())
         return

@@ -281,10 +281,13 @@ def _row(sight: Sight, model: str, environment: str, window: NewWindow) -> Row:
             "The window does not count all that the profile does.",
             remedy="Count every column of the profile and its score: what is not there is null.",
         )
-    scored = counts.score is not None and counts.score.positives is not None
+    scored = all(
+        one.score is not None and one.score.positives is not None
+        for one in (counts, *counts.groups.values())
+    )
     if window.kind == "outcomes" and not scored:
         raise UsageError(
-            "The window has no scores beside outcomes.",
+            "The window, or one of its groups, has no scores beside outcomes.",
             remedy="Count the score and the target: "
             f"{act('outcomes', 'MODEL', env='ENV', data='LABELS')}",
         )

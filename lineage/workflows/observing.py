@@ -76,6 +76,11 @@ class ObservedBatch:
         """The rows whose time is unknown, which are in none."""
         return self.served.whole.rows - self.rows
 
+    @property
+    def unscored(self) -> int:
+        """Of outcomes, the rows without a score or an outcome, which are in no metric."""
+        return self.served.whole.rows - self.served.scored if self.kind == "outcomes" else 0
+
     def to_json(self) -> dict[str, Any]:
         """JSON of `observe`."""
         return {
@@ -85,6 +90,7 @@ class ObservedBatch:
             "profile": str(self.profile.digest),
             "rows": self.rows,
             "untimed": self.untimed,
+            "unscored": self.unscored,
             "window_seconds": self.served.seconds,
             "windows": [{"start": start, "rows": part.rows} for start, part in self.windows],
             "recorded": self.recorded,

@@ -37,6 +37,11 @@ class Served:
     time: str | None
     unknown: tuple[str, ...] = ()
 
+    @property
+    def scored(self) -> int:
+        """The rows with a score; of outcomes those that have an outcome too."""
+        return sum(self.whole.score.bins) if self.whole.score is not None else 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
@@ -114,7 +119,15 @@ def outcomes(
             for name in reference.roles.groups
             if name in source.columns
         }
-        return _by_windows(source, replace(reference, columns={}), roles, labels)
+        found = _by_windows(source, replace(reference, columns={}), roles, labels)
+        if not found.scored:
+            raise UsageError(
+                f"No row of {source.label} has a score in {roles.score!r} and an outcome (0 or 1) "
+                f"in {roles.target!r}.",
+                remedy="Name the columns that have them, and write outcomes as 0 and 1, or true "
+                "and false.",
+            )
+        return found
 
 
 def _roles(source: Source, reference: Profile, named: Named) -> Roles:
@@ -135,6 +148,12 @@ def _by_windows(
     whole, windows = count_windows(source, scale, roles, labels, windowed)
     if not whole.rows:
         raise UsageError(f"{source.label} has no rows.", remedy="Give data that was served.")
+    if roles.time is not None and not windows:
+        raise UsageError(
+            f"No row of {source.label} has a time in {roles.time!r}.",
+            remedy="Write times as 2026-11-21 08:00:00, name the column that has them, or leave "
+            "out the column: then all rows are of the window that it is now.",
+        )
     if len(windows) > MOST_WINDOWS:
         raise UsageError(
             f"{source.label} is of {len(windows):,} windows of {seconds} seconds; at most "

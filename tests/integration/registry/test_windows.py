@@ -124,9 +124,11 @@ def test_outcomes_stand_apart_and_batches_are_of_any_time(registry):
     assert (first.metrics["rows"], first.metrics["rate"], first.metrics["auc"]) == (4, 0.5, 0.75)
     assert first.groups == {"plan=pro": first.metrics}
     assert list(registry.outcomes("churn", "production", until="2013-05-01")) == []
-    told["counts"] = SERVED.to_dict()
-    with pytest.raises(UsageError, match="no scores beside outcomes"):
-        sent(registry, window(pipeline, **told), batch=True)
+    unscored = {"plan=pro": replace(GROUP, score=None)}
+    for counts in (SERVED, replace(outcome, groups=unscored)):
+        told["counts"] = counts.to_dict()
+        with pytest.raises(UsageError, match="no scores beside outcomes"):
+            sent(registry, window(pipeline, **told), batch=True, stream="without")
 
 
 @EVERYWHERE

@@ -81,6 +81,7 @@ def test_a_batch_counts_once(registry, files, profile, monkeypatch):
     labels = Batch(files / "labels.csv", time="at", name="monday")
     came_true = recorded(registry, labels, kind="outcomes")
     assert came_true.recorded == 2, "another batch, however it is called"
+    assert came_true.unscored == 0
     first, second = registry.outcomes("churn", "production")
     assert (first.metrics["rows"], first.metrics["auc"], second.metrics["auc"]) == (3, 1.0, None)
     assert {name: one["rows"] for name, one in first.groups.items()} == {"port=A": 2, "port=B": 1}
@@ -157,6 +158,8 @@ def test_what_cannot_be_counted_or_compared_is_named(registry, files, profile, m
         (Batch(batch), {"kind": "outcomes"}, "has no column 'late'"),
         (Batch(batch), {"reference": PROFILE}, "none of the columns"),
         (Batch(files / "none.csv"), {}, "does not exist"),
+        (Batch(batch, time="port"), {}, "No row of .* has a time in 'port'"),
+        (Batch(labels, target="at"), {"kind": "outcomes"}, "has a score in 'score' and an outcome"),
     ):
         with pytest.raises(UsageError, match=why):
             recorded(registry, wrong, **more)
