@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from lineage.errors import NotFound
+from lineage.errors import NotFound, RegistryUnreachable
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
@@ -49,9 +49,10 @@ class WindowVerbs(Verbs):
             name = self._sight(session).model(model)
             who = self._actor(actor).name
             done, owed = windows.record(session, name, environment, new, rows, who)
-        while owed:
-            with self._write() as session:
-                owed = windows.fold(session, owed)
+        with suppress(RegistryUnreachable):  # others write: they fold the rest
+            while owed:
+                with self._write() as session:
+                    owed = windows.fold(session, owed)
         return RecordedWindows(done)
 
     def windows(
