@@ -176,6 +176,11 @@ def _serving(
     registry: AnyRegistry, model: str, environment: str, at: str | None
 ) -> tuple[ServedVersion, str]:
     """What serves, or served, and the digest of the pipeline version that it does so with."""
+    if at is not None and timestamps.parse_time(at) > timestamps.now():
+        raise UsageError(
+            f"What serves at {at[:40]} cannot be known yet.",
+            remedy="Name a moment that is over, or leave it out for what serves now.",
+        )
     slot = registry.serving(model, environment, at=at)
     pipeline = slot.pipeline["digest"]
     if slot.serving is None or pipeline is None:

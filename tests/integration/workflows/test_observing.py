@@ -158,6 +158,8 @@ def test_what_cannot_be_counted_or_compared_is_named(registry, files, profile, m
         (Batch(batch), {"kind": "outcomes"}, "has no column 'late'"),
         (Batch(batch), {"reference": PROFILE}, "none of the columns"),
         (Batch(files / "none.csv"), {}, "does not exist"),
+        (Batch(batch, at="2999-01-01"), {}, "cannot be known yet"),
+        (Batch(batch, at="yesterday"), {}, "'yesterday' is not a time"),
         (Batch(batch, time="port"), {}, "No row of .* has a time in 'port'"),
         (Batch(labels, target="at"), {"kind": "outcomes"}, "has a score in 'score' and an outcome"),
     ):
