@@ -104,7 +104,7 @@ _COUNTED: Final = text(
 
 _STREAM: Final = "environment = :environment AND model = :model"
 _LAST: Final = text(
-    f"SELECT sequence FROM seen_stream WHERE {_STREAM} AND instance = :instance "  # nosec B608 # noqa: S608 - our own names
+    f"SELECT sequence, batch FROM seen_stream WHERE {_STREAM} AND instance = :instance "  # nosec B608 # noqa: S608 - our own names
     "AND stream = :stream"
 )
 _OF_SLOT: Final = f"{_STREAM} AND batch = :batch AND stream <> ''"
@@ -224,10 +224,10 @@ def counted_slots(connection: Connection) -> list[tuple[str, str]]:
     return [(row.environment, row.model) for row in connection.execute(_COUNTED)]
 
 
-def last_part(connection: Connection, stream: Row) -> int | None:
-    """The number of the newest part of a stream; None where nothing came of it."""
-    found: int | None = connection.execute(_LAST, stream).scalar()
-    return found
+def last_part(connection: Connection, stream: Row) -> tuple[int, bool] | None:
+    """The number of a stream's newest part, and whether it is a batch; None where nothing came."""
+    found = connection.execute(_LAST, stream).first()
+    return None if found is None else (found.sequence, bool(found.batch))
 
 
 def streams(connection: Connection, stream: Row) -> int:

@@ -102,11 +102,17 @@ def record(
         "stream": new.stream,
         "batch": new.batch,
     }
-    known = windows.last_part(connection, stream)
-    if known is None:
+    known, is_batch = windows.last_part(connection, stream) or (0, new.batch)
+    if is_batch != new.batch:
+        raise UsageError(
+            f"The stream {new.stream} of {new.instance} is known, and is "
+            + ("a batch." if is_batch else "no batch."),
+            remedy="Give each run of a service, and each batch, a name of its own.",
+        )
+    if not known:
         streams.require_room(connection, stream, at)
         streams.require_known_time(connection, stream, (row["start"] for row in rows))
-    fresh = [row for row in rows if row["sequence"] > (known or 0)]
+    fresh = [row for row in rows if row["sequence"] > known]
     sums = _summed(fresh)
     for row in sums:
         if not windows.add(connection, row, at):

@@ -174,6 +174,9 @@ def test_what_cannot_be_compared_is_refused_and_named(registry):
     with pytest.raises(UsageError, match="not in order"):
         sent(registry, window(pipeline, sequence=2), window(pipeline))
     assert list(registry.windows("churn", "production")) == []
+    sent(registry, window(pipeline), stream="a")
+    with pytest.raises(UsageError, match="The stream a of host-1 is known, and is no batch"):
+        sent(registry, window(pipeline, sequence=2), stream="a", batch=True)
 
 
 def many(number):
@@ -190,7 +193,9 @@ def test_no_sum_is_more_than_can_be_counted_and_read(registry, url):
     sent(registry, window(pipeline, counts=counts))
     with pytest.raises(UsageError, match=r"would count more than 9,007,199,254,740,991 rows"):
         sent(registry, window(pipeline, sequence=2))
-    assert sent(registry, window(pipeline, start="2026-01-01", sequence=3), batch=True).recorded
+    assert sent(
+        registry, window(pipeline, start="2026-01-01", sequence=3), stream="x", batch=True
+    ).recorded
     minutes = [
         window(
             pipeline, counts=counts, seconds=60, start=f"2026-01-02T0{n // 60}:{n % 60:02}:00Z",
