@@ -137,17 +137,6 @@ def _empty(column):
     return {"counts": (0,) * len(column.counts)}
 
 
-@pytest.mark.parametrize("wrong", ["0001-01-01", "1970-01-01", "2999-12-31"])
-def test_rows_of_a_time_when_nothing_was_served_are_counted_and_named(
-    registry, files, profile, wrong
-):
-    serve(registry, profile)
-    (files / "batch.csv").write_text(BATCH.replace("2013-05-02 10:00:00", wrong))
-    with pytest.raises(UsageError, match=rf"1 rows of 4 whose time in 'at' .* \({wrong}T"):
-        recorded(registry, Batch(files / "batch.csv", time="at"))
-    assert list(registry.windows("churn", "production")) == []
-
-
 def test_what_cannot_be_counted_or_compared_is_named(registry, files, profile, monkeypatch):
     serve(registry, profile)
     batch, labels = files / "batch.csv", files / "labels.csv"
