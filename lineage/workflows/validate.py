@@ -12,7 +12,7 @@ from lineage.contract.results.records import Validation
 from lineage.guard import requirements
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
-from lineage.workflows.data_profile import profile_here
+from lineage.workflows.data_profile import profile_here, untimed
 from lineage.workflows.own_metrics import evaluation, require_own_metrics
 from lineage.workflows.own_parts import pipeline_here, require_weights_here, weights_place
 from lineage.workflows.registered_files import mean_registered_files
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.evidence.profile import Profile
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def validate(
     with project.read_once():
         pipeline = _pipeline(project, registry, version, wanted, file)
         data = project.validation_data(model, wanted.data)
+    profile = profile_here(project, model, wanted.profile)
     done = registry.validate(
         version["ref"],
         pipeline,
@@ -97,16 +99,21 @@ def validate(
         if isinstance(pipeline, NamedPipeline)
         else kept(project, pipeline.version, of=version),
         elsewhere=wanted.elsewhere,
-        profile=profile_here(project, model, wanted.profile),
+        profile=profile,
         actor=actor,
     )
-    return Validation(done | {"notes": list(_notes(version, done, wanted))})
+    return Validation(done | {"notes": list(_notes(version, done, wanted, profile))})
 
 
 def _notes(
-    version: Mapping[str, Any], done: Mapping[str, Any], wanted: Validating
+    version: Mapping[str, Any],
+    done: Mapping[str, Any],
+    wanted: Validating,
+    profile: Profile | None,
 ) -> Iterator[str]:
-    """What a person should know who did not say which pipeline the verdict is on."""
+    """What a person should know of the data, and who did not say what the verdict is on."""
+    if profile is not None and (said := untimed(profile)) is not None:
+        yield said
     here, own = done["pipeline"]["digest"], version["pipeline"]
     if wanted.pipeline is None and own not in (None, here):
         yield (
