@@ -92,7 +92,7 @@ def leakage(
         known_at: features, each with the column of when it became known; it must not be after
             ``time``.
         threshold: the AUC from which on a feature's rule tells the target alone.
-        model: whose target, time, groups and known_at count where they are not given
+        model: whose target, time, groups, keys, texts and known_at count where they are not given
             (``[models.NAME.evidence]`` of ``lineage.toml``).
 
     Raises:
@@ -107,6 +107,7 @@ def leakage(
     if told is not None:
         target, time = target or told.target, time or told.time
         groups, known_at = listed(groups) or told.groups, known_at or told.known_at
+        keys, texts = listed(keys) or told.keys, listed(texts) or told.texts
     looking = Looking(
         target,
         tuple(listed(groups)),

@@ -17,10 +17,12 @@ from lineage.identity.references import Reference
 from lineage.workflows import unsent
 from lineage.workflows.asked import require_validatable
 from lineage.workflows.data_profile import profile_here
-from lineage.workflows.own_metrics import note_measured, require_own_run
+from lineage.workflows.measured_files import note_measured
+from lineage.workflows.own_metrics import require_own_run
 from lineage.workflows.own_parts import weights_place
 from lineage.workflows.registered_files import mean_registered_files
 from lineage.workflows.run_state import State, changed, differing, digests
+from lineage.workflows.validation_evidence import ValidationEvidence
 from lineage.workflows.watched_runs import read_by_programs, watched_run
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from lineage.contract.results.records import Validation
     from lineage.hashing.files import Copies
     from lineage.identity.watched import WatchedRun
-    from lineage.workflows.validate import Validating
+    from lineage.workflows.validating import Validating
 
 
 def run_and_validate(
@@ -77,7 +79,8 @@ def run_and_validate(
     require_validatable(
         registry, version, before.pipeline, command, before.validation_data, actor=actor
     )
-    measuring = Measuring.of(project.metrics_path(model, wanted.metrics))
+    besides = ValidationEvidence.of(project, version, wanted, will_run=True)
+    measuring = Measuring.of(project.metrics_path(model, wanted.metrics), besides)
     ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     before.require_same(State.of(project, version, wanted))
     note_measured(project, observed, measuring.written, before.weights)
@@ -90,16 +93,20 @@ def run_and_validate(
 
 @dataclass(frozen=True)
 class Measuring:
-    """The metrics that a command is to write: their file, and its stamp before the command ran."""
+    """The metrics that a command is to write: their file, and its stamp before the command ran.
+
+    ``besides`` is what is measured when it has run.
+    """
 
     path: Path | None
     before: Stamp
+    besides: ValidationEvidence
 
     @classmethod
-    def of(cls, path: Path | None) -> Measuring:
+    def of(cls, path: Path | None, besides: ValidationEvidence) -> Measuring:
         """A file as it is now; None where nothing is to be measured."""
         path = path.absolute() if path is not None else None
-        return cls(path, Stamp.of(path) if path is not None else Stamp(None))
+        return cls(path, Stamp.of(path) if path is not None else Stamp(None), besides)
 
     @property
     def written(self) -> Path | None:
@@ -159,7 +166,11 @@ def record(
     """
     succeeded = ran.exit_status == 0
     written = measuring.read(succeeded=succeeded)
-    values = metrics.with_command(metrics.joined(written, wanted.besides), ran)
+    measured = metrics.joined(written, wanted.besides)
+    if succeeded:
+        measuring.besides.require_own(project, version, wanted)
+        measured = measuring.besides.joined(measured)
+    values = metrics.with_command(measured, ran)
     required = project.config.model(version["model"]).requirements
     outcomes = requirements.evaluate_all(required, values)
     stated = wanted.stated if succeeded else False
