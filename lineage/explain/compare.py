@@ -13,7 +13,7 @@ from lineage.explain.data import data_changes, data_lines, size_in_words
 from lineage.explain.encodings import across_encodings
 from lineage.explain.environments import compare_environments
 from lineage.explain.reasons import ways
-from lineage.guard.flat_metrics import flattened, is_of_command
+from lineage.guard.flat_metrics import flattened, tells_no_worth
 from lineage.identity.digest import with_algorithm
 from lineage.identity.pipeline_diff import changes_between
 
@@ -176,11 +176,7 @@ def _metrics(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     What their runs took is no difference, and of what they rely on the attributions tell.
     """
     first, second = (_measured(side) for side in (old, new))
-    names = [
-        name
-        for name in sorted({*(first or {}), *(second or {})})
-        if not is_of_command(name) and not attributions.is_of_attributions(name)
-    ]
+    names = [name for name in sorted({*(first or {}), *(second or {})}) if not tells_no_worth(name)]
     changes = [
         {"name": name, "first": sides[0], "second": sides[1]}
         for name in names

@@ -49,9 +49,9 @@ def flattened(metrics: Mapping[str, Any]) -> dict[str, float]:
     return dict(list(found.items())[:MOST])
 
 
-def is_of_command(name: str) -> bool:
-    """Whether a metric tells of the run on a machine, not of what the model is worth."""
-    return name.startswith(f"{COMMAND}.")
+def tells_no_worth(name: str) -> bool:
+    """Whether a metric tells of the run on a machine, or what a model relies on: not its worth."""
+    return name.startswith((f"{COMMAND}.", "attributions."))
 
 
 def _read(metrics: Mapping[str, Any], name: str, budget: Budget) -> Any:  # noqa: ANN401 - any JSON

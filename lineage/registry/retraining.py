@@ -24,7 +24,7 @@ from lineage.database.sql import col, select
 from lineage.errors import UsageError
 from lineage.evidence.ageing import LARGEST, age_on_same_data, change_with_age, missing
 from lineage.evidence.retrain import advise
-from lineage.guard.flat_metrics import flattened, is_of_command
+from lineage.guard.flat_metrics import flattened, tells_no_worth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -80,7 +80,7 @@ class _Verdict:
     @property
     def evaluation(self) -> str:
         """What it is called where its data is not known: by all numbers, but what its run took."""
-        told = sorted((name, n) for name, n in self.numbers.items() if not is_of_command(name))
+        told = sorted((name, n) for name, n in self.numbers.items() if not tells_no_worth(name))
         return json.dumps(told)
 
 
@@ -173,7 +173,7 @@ def _only_metric(model: str, verdicts: Sequence[_Verdict]) -> str:
 def _metrics(verdicts: Sequence[_Verdict]) -> list[str]:
     """The metrics of the newest verdict that has any, those that are nested least first."""
     for one in reversed(verdicts):
-        names = [name for name in one.numbers if not is_of_command(name)]
+        names = [name for name in one.numbers if not tells_no_worth(name)]
         if names:
             return sorted(names, key=lambda name: (name.count("."), name))
     return []
