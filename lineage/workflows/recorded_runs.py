@@ -11,6 +11,7 @@ from lineage.capture.origin import OwnRun
 from lineage.capture.version import VersionCapture
 from lineage.capture.watch import watch
 from lineage.contract import codec
+from lineage.contract.results.records import Validation
 from lineage.errors import CaptureError, StoreUnreachable
 from lineage.guard import requirements
 from lineage.identity.references import Reference
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from lineage.capture.watch import Observed
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedVersion, CaptureRequest
-    from lineage.contract.results.records import Validation
     from lineage.hashing.files import Copies
     from lineage.identity.watched import WatchedRun
     from lineage.workflows.validating import Validating
@@ -167,9 +167,10 @@ def record(
     succeeded = ran.exit_status == 0
     written = measuring.read(succeeded=succeeded)
     measured = metrics.joined(written, wanted.besides)
+    notes: tuple[str, ...] = ()
     if succeeded:
         measuring.besides.require_own(project, version, wanted)
-        measured = measuring.besides.joined(measured)
+        measured, notes = measuring.besides.joined(measured)
     values = metrics.with_command(measured, ran)
     required = project.config.model(version["model"]).requirements
     outcomes = requirements.evaluate_all(required, values)
@@ -204,7 +205,7 @@ def record(
     }
     body = {"request": request, "tuple": version["tuple"], "after": max(others, default=0)}
     with keeper.kept(unsent.VALIDATE, ref, body):
-        return registry.validate(
+        done = registry.validate(
             ref,
             pipeline,
             passed=passed,
@@ -216,6 +217,7 @@ def record(
             profile=profile,
             actor=actor,
         )
+    return Validation(done | {"notes": [*done.get("notes", ()), *notes]}) if notes else done
 
 
 def run_and_capture(

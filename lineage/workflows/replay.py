@@ -141,7 +141,7 @@ def replay(
             )
         except subprocess.TimeoutExpired:
             raise _too_long(version, how) from None
-        _require_still_there(there.top, metrics)
+        _require_still_there(there.top, {"metrics": metrics, "attributions": besides.attributions})
         _require_apart(project, before, observed)
         _require_run(evaluation, ran, observed)
         pipeline = there.capture_pipeline(deployed.name)
@@ -215,8 +215,8 @@ def _state(
     )
 
 
-def _require_still_there(top: Path, metrics: Path | None) -> None:
-    """Refuse a run that took its own folder away, or whose metrics are a link to somewhere else.
+def _require_still_there(top: Path, written: Mapping[str, Path | None]) -> None:
+    """Refuse a run that took its own folder away, or whose files are links to somewhere else.
 
     Raises:
         CaptureError: it did.
@@ -226,13 +226,14 @@ def _require_still_there(top: Path, metrics: Path | None) -> None:
             "The command removed the folder that it ran in: nothing is recorded.",
             remedy="Let it leave what it did not make.",
         )
-    real = metrics.resolve() if metrics is not None else None
-    if metrics is not None and real is not None and not real.is_relative_to(top.resolve()):
-        raise CaptureError(
-            f"The metrics {os.path.relpath(metrics, top)} are a link to {real}, outside the folder "
-            "that the command ran in: nothing is recorded.",
-            remedy="Let the command write them there itself.",
-        )
+    for what, path in written.items():
+        real = path.resolve() if path is not None else None
+        if path is not None and real is not None and not real.is_relative_to(top.resolve()):
+            raise CaptureError(
+                f"The {what} {os.path.relpath(path, top)} are a link to {real}, outside the folder "
+                "that the command ran in: nothing is recorded.",
+                remedy="Let the command write them there itself.",
+            )
 
 
 def _too_long(version: Mapping[str, Any], how: Replay) -> CaptureError:

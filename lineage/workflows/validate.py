@@ -76,7 +76,7 @@ def validate(
         data = project.validation_data(model, wanted.data)
         besides = ValidationEvidence.of(project, version, wanted)
     values = metrics.joined(None if left_out else values, wanted.besides)
-    values = besides.joined(values)
+    values, unlooked = besides.joined(values)
     outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     done = registry.validate(
         version["ref"],
@@ -92,7 +92,7 @@ def validate(
         profile=profile_here(project, model, wanted.profile),
         actor=actor,
     )
-    notes = [*_notes(version, done, wanted), *([left_out] if left_out else [])]
+    notes = [*_notes(version, done, wanted), *([left_out] if left_out else []), *unlooked]
     return Validation(done | {"notes": notes})
 
 

@@ -92,14 +92,20 @@ class ValidationEvidence:
             raise CaptureError(f"The command did not write the attributions {path}.", remedy=remedy)
         require_own_metrics(project, version, path, remedy)
 
-    def joined(self, values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    def joined(
+        self, values: Mapping[str, Any] | None
+    ) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
         """Metrics, and what is measured besides; None where there are none.
+
+        Returns:
+            Them, and what was not looked at, in sentences.
 
         Raises:
             UsageError: a file cannot be read.
             CaptureError: the metrics have the attributions, or what leaked, already.
         """
         found = dict(values or {})
+        notes: tuple[str, ...] = ()
         if self.attributions is not None:
             from lineage.workflows.attributions_file import attributions_of
 
@@ -108,8 +114,10 @@ class ValidationEvidence:
             from lineage.evidence.reading.overlap import leakage_of
 
             one = self.compared
-            _add(found, leakage_of(one.train, one.validation, one.looking).to_json())
-        return found if found or values is not None else None
+            leaked = leakage_of(one.train, one.validation, one.looking)
+            notes = leaked.notes
+            _add(found, leaked.to_json())
+        return (found if found or values is not None else None), notes
 
 
 def _is_here(wanted: Validating) -> bool:
