@@ -136,13 +136,13 @@ _LAST: Final = text(
     f"SELECT sequence, batch FROM seen_stream WHERE {_STREAM} AND instance = :instance "  # nosec B608 # noqa: S608 - our own names
     "AND stream = :stream"
 )
-_OF_SLOT: Final = f"{_STREAM} AND batch = :batch AND stream <> ''"
-_COUNT: Final = text(f"SELECT count(*) FROM seen_stream WHERE {_OF_SLOT}")  # nosec B608 # noqa: S608 - our own names
+_STREAMS: Final = f"{_STREAM} AND batch = :batch AND stream <> ''"
+_COUNT: Final = text(f"SELECT count(*) FROM seen_stream WHERE {_STREAMS}")  # nosec B608 # noqa: S608 - our own names
 _OLDEST: Final = text(
     "SELECT max(recorded_at) FROM (SELECT recorded_at FROM seen_stream "  # nosec B608 # noqa: S608 - our own names
-    f"WHERE {_OF_SLOT} AND recorded_at < :until ORDER BY recorded_at LIMIT :most) AS oldest"
+    f"WHERE {_STREAMS} AND recorded_at < :until ORDER BY recorded_at LIMIT :most) AS oldest"
 )
-_RETIRE: Final = text(f"DELETE FROM seen_stream WHERE {_OF_SLOT} AND recorded_at <= :until")  # nosec B608 # noqa: S608 - our own names
+_RETIRE: Final = text(f"DELETE FROM seen_stream WHERE {_STREAMS} AND recorded_at <= :until")  # nosec B608 # noqa: S608 - our own names
 _RETIRED: Final = text(
     f"SELECT recorded_at FROM seen_stream WHERE {_STREAM} AND instance = '' AND stream = ''"  # nosec B608 # noqa: S608 - our own names
 )

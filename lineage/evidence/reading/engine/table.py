@@ -10,7 +10,8 @@ import ibis
 from lineage.errors import UsageError
 from lineage.evidence.reading import rules
 from lineage.evidence.reading.engine import values
-from lineage.evidence.reading.source import Form, check_names
+from lineage.evidence.reading.names import check_names
+from lineage.evidence.reading.source import Form
 
 EXPORT: Final = "Write the rows to Parquet, and profile that file."
 
