@@ -198,10 +198,10 @@ class ValidationVerbs(Verbs):
         Raises:
             NotFound: it does not exist.
         """
-        from lineage.registry import attestations
+        from lineage.registry import attestation_lists
 
         with self._read() as session:
-            rows = attestations.listed(session, self._sight(session).version(reference))
+            rows = attestation_lists.listed(session, self._sight(session).version(reference))
             return Attestation.listing(rows, f"attestations of {reference}")
 
     def record_attestation(

@@ -1,0 +1,123 @@
+"""Lists of attestations: each signature once, verified again as it is shown.
+
+A signature is what one signer says: however often, and in whatever spelling, it is one. Those that
+were recorded twice before that was refused are told once.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select as select_columns
+
+from lineage.attest.verification import judges
+from lineage.database import tables
+from lineage.database.sql import col, func, select
+from lineage.identity.signers import is_identity
+from lineage.registry.attested import claim_in, meaning_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlmodel import Session
+
+MOST_SHOWN: Final = 50
+"""Attestations that are told of with a version: each is verified again for it."""
+
+MOST: Final = 1000
+"""Attestations that are listed."""
+
+MOST_LISTED: Final = 16 << 20
+"""Characters of those that are listed: whoever lists them is given each whole."""
+
+
+def listed(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
+    """The attestations of a version, the newest first, each with its envelope: a bounded list."""
+    table = tables.Attestation
+    number, size = col(table.id), func.length(table.document)
+    sizes = select_columns(number, size).where(*_once(session, version))
+    rows = session.connection().execute(sizes.order_by(number.desc()).limit(MOST)).all()
+    together = accumulate(size for _, size in rows)
+    chosen = [id_ for (id_, _), sum_ in zip(rows, together, strict=True) if sum_ <= MOST_LISTED]
+    query = select(table).where(number.in_(chosen)).order_by(number.desc())
+    return shown(session, version, session.exec(query).all())
+
+
+def newest(session: Session, version: tables.ModelVersion) -> dict[str, Any]:
+    """What is recorded of a version, the newest first, without the envelopes: for `show`.
+
+    Returns:
+        JSON: ``attestations``, and ``more_attestations``, how many older ones there are.
+    """
+    table, each = tables.Attestation, _once(session, version)
+    query = select(table).where(*each).order_by(col(table.id).desc()).limit(MOST_SHOWN)
+    rows = session.exec(query).all()
+    more = 0
+    if len(rows) == MOST_SHOWN:
+        more = session.exec(select(func.count()).where(*each)).one() - len(rows)
+    return {
+        "attestations": _told(session, version, rows),
+        "more_attestations": more,
+    }
+
+
+def _once(session: Session, version: tables.ModelVersion) -> tuple[ColumnElement[bool], ...]:
+    """The rows of a version's attestations, of copies of one signature one alone.
+
+    That is the first that holds.
+    """
+    table = tables.Attestation
+    of_version = col(table.version_id) == version.id
+    said = (col(table.about), col(table.validation_id), col(table.signed_by))
+    several = select_columns(*said).where(of_version).group_by(*said).having(func.count() > 1)
+    copies: list[int] = []
+    for values in session.connection().execute(several).all():
+        same = (column == value for column, value in zip(said, values, strict=True))
+        alike: dict[object, list[tables.Attestation]] = {}
+        for row in session.exec(select(table).where(of_version, *same).order_by(col(table.id))):
+            alike.setdefault(meaning_of(row.document) or row.id, []).append(row)
+        for rows in alike.values():
+            holding = (row for row in rows if claim_in(session, version, row) is not None)
+            told = next(holding, rows[0]) if len(rows) > 1 else rows[0]
+            copies += [row.id or 0 for row in rows if row is not told]
+    return (of_version, col(table.id).not_in(copies)) if copies else (of_version,)
+
+
+def _told(
+    session: Session, version: tables.ModelVersion, rows: Sequence[tables.Attestation]
+) -> list[dict[str, Any]]:
+    """Rows, verified again: what one says is None where it does not hold any more.
+
+    Whether an identity's holds is None where no root of trust can be used here: nobody knows.
+    """
+    able = any(is_identity(row.signed_by) for row in rows) and judges()
+    told = []
+    for row in rows:
+        checked = able or not is_identity(row.signed_by)
+        claim = claim_in(session, version, row) if checked else None
+        told.append(
+            {
+                "about": row.about,
+                "says": claim.sentence if claim is not None else None,
+                "verified": claim is not None if checked else None,
+                "validation": row.validation_id,
+                "signed_by": row.signed_by,
+                "digest": row.digest,
+                "recorded_at": row.recorded_at,
+                "recorded_by": row.recorded_by,
+            }
+        )
+    return told
+
+
+def shown(
+    session: Session, version: tables.ModelVersion, rows: Sequence[tables.Attestation]
+) -> list[dict[str, Any]]:
+    """The same with the envelope and the key, by which anybody verifies it."""
+    told = _told(session, version, rows)
+    return [
+        one | {"public_key": row.public_key, "document": row.document}
+        for one, row in zip(told, rows, strict=True)
+    ]
