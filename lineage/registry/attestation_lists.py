@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select as select_columns
 
 from lineage.attest.verification import judges
+from lineage.contract import cursors
+from lineage.contract.requests import check_limit
 from lineage.database import tables
 from lineage.database.sql import col, func, select
 from lineage.identity.signers import is_identity
@@ -26,23 +28,48 @@ if TYPE_CHECKING:
 MOST_SHOWN: Final = 50
 """Attestations that are told of with a version: each is verified again for it."""
 
-MOST: Final = 1000
-"""Attestations that are listed."""
-
 MOST_LISTED: Final = 16 << 20
-"""Characters of those that are listed: whoever lists them is given each whole."""
+"""Characters of those on one page: whoever lists them is given each whole."""
+
+_LAST: Final = (1 << 31) - 1
+"""Behind the key of every row."""
 
 
-def listed(session: Session, version: tables.ModelVersion) -> list[dict[str, Any]]:
-    """The attestations of a version, the newest first, each with its envelope: a bounded list."""
+def listed(
+    session: Session, version: tables.ModelVersion, *, limit: int | None, after: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """The attestations of a version, the newest first, each with its envelope.
+
+    Args:
+        session: a transaction.
+        version: the version.
+        limit: how many at the most: fewer where they are large together; None for all.
+        after: the cursor of the page before.
+
+    Returns:
+        JSON of each, and the cursor of the next page where there are more.
+
+    Raises:
+        UsageError: the limit or the cursor means nothing.
+    """
+    check_limit(limit)
+    kind = cursors.kind_of("attestations", version=str(version.id))
+    before = cursors.number(kind, after)
     table = tables.Attestation
     number, size = col(table.id), func.length(table.document)
-    sizes = select_columns(number, size).where(*_once(session, version))
-    rows = session.connection().execute(sizes.order_by(number.desc()).limit(MOST)).all()
-    together = accumulate(size for _, size in rows)
-    chosen = [id_ for (id_, _), sum_ in zip(rows, together, strict=True) if sum_ <= MOST_LISTED]
+    sizes = select_columns(number, size).where(
+        *_once(session, version), number < min(_LAST if before is None else before, _LAST)
+    )
+    wanted = limit + 1 if limit is not None else None
+    rows = session.connection().execute(sizes.order_by(number.desc()).limit(wanted)).all()
+    chosen = [id_ for id_, _ in rows[:limit]]
+    if limit is not None:
+        together = accumulate(size for _, size in rows[:limit])
+        fitting = sum(sum_ <= MOST_LISTED for sum_ in together)
+        chosen = chosen[: max(fitting, 1)]
     query = select(table).where(number.in_(chosen)).order_by(number.desc())
-    return shown(session, version, session.exec(query).all())
+    following = cursors.encode(kind, chosen[-1]) if len(chosen) < len(rows) else None
+    return shown(session, version, session.exec(query).all()), following
 
 
 def newest(session: Session, version: tables.ModelVersion) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from lineage.attest import statements
 from lineage.attest.envelope import sealed
+from lineage.contract import cursors
 from lineage.contract.requests import LARGEST_ATTESTATION, DeclaredEnvironment
 from lineage.contract.results.records import VersionRecord
 from lineage.database import triggers
@@ -151,7 +152,35 @@ def test_nobody_fills_the_room_that_others_sign_in(two, url, monkeypatch):
     record(two, "churn@1")
     record(two, "churn@2")
     monkeypatch.setattr(attestation_lists, "MOST_LISTED", 2 * LARGEST_ATTESTATION)
-    assert [one.recorded_by for one in two.attestations("churn@1")] == ["t", "mallory"]
+    first = two.attestations("churn@1", limit=9)
+    assert [one.recorded_by for one in first] == ["t", "mallory"], "these are all that fit"
+    monkeypatch.setattr(attestation_lists, "MOST_LISTED", 1)
+    (second,) = two.attestations("churn@1", limit=9, after=first.next)
+    assert second.recorded_by == "mallory", "one comes, however large it is"
+    assert len(two.attestations("churn@1")) == 9
+
+
+def test_signatures_come_page_by_page(two):
+    made = [record(two, "churn@1", key=key) for key in (KEY, OTHER)]
+    made.append(record(two, "churn@1", "validation"))
+    whole = two.attestations("churn@1")
+    assert ([one["digest"] for one in whole], whole.next) == (
+        [one["digest"] for one in made[::-1]],
+        None,
+    )
+    first = two.attestations("churn@1", limit=2)
+    second = two.attestations("churn@1", limit=2, after=first.next)
+    assert ([*first, *second], second.next) == ([*whole], None)
+    assert two.attestations("churn@1", limit=3).next is None
+    for ref, limit, after in (
+        ("churn@1", 0, None),
+        ("churn@1", 2, "no"),
+        ("churn@2", 2, first.next),
+    ):
+        with pytest.raises(UsageError):
+            two.attestations(ref, limit=limit, after=after)
+    forged = cursors.encode(cursors.kind_of("attestations", version="1"), 10**10)
+    assert two.attestations("churn@1", after=forged) == whole
 
 
 def respelled(document, key=KEY):
