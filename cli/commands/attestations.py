@@ -156,8 +156,7 @@ def sign(
         done = attesting.attest(project, registry, ref, asked, signer)
         with documents.written(done.text, out):
             if record:
-                who = signing.named(done.signer)
-                registry.record_attestation(ref, done.text, **who, actor=actor(project))
+                attesting.record(registry, done, actor(project))
     if record:
         output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
     documents.show(done.text, done.to_json(), out, as_json)

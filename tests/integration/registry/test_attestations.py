@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from lineage.attest import statements
 from lineage.attest.envelope import sealed
+from lineage.attest.statements import About
 from lineage.contract import cursors
 from lineage.contract.requests import LARGEST_ATTESTATION, DeclaredEnvironment
 from lineage.contract.results.records import VersionRecord
@@ -22,6 +23,7 @@ from lineage.guard.evidence import Evidence, SignedThing
 from lineage.guard.policy import EnvironmentPolicy
 from lineage.identity.digest import blake3_of
 from lineage.registry import attestation_lists
+from lineage.workflows import attest as attesting
 from lineage.workflows.destination import Destination
 from tests.conftest import EVERYWHERE, add_validated, captured_pipeline
 from tests.support.signing import KEY, OTHER, pem, record, signed
@@ -248,6 +250,22 @@ def test_what_was_recorded_twice_before_is_told_once(two, url):
     demand(two, SignedThing.WEIGHTS)
     assert len(check(two).details["signatures"]) == 1
     engine.dispose()
+
+
+def test_what_is_signed_of_the_latest_is_recorded_of_the_same(two):
+    """A version that is registered while it is signed is another one."""
+
+    class Slow:
+        def sealed(self, statement):
+            add_validated(two, "3")
+            return sealed(statement, KEY, bundle=False), KEY.verifying, KEY.verifying
+
+    asked = attesting.Asked(About.VALIDATION)
+    done = attesting.attest(None, two, "churn@latest", asked, Slow())
+    attesting.record(two, done, "ann")
+    assert two.show("churn@latest").ref == "churn@3"
+    assert done.ref == "churn@2"
+    assert [len(two.attestations(ref)) for ref in ("churn@2", "churn@3")] == [1, 0]
 
 
 def test_the_guard_demands_what_the_policy_says(two):
