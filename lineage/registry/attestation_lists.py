@@ -57,19 +57,21 @@ def listed(
     before = cursors.number(kind, after)
     table = tables.Attestation
     number, size = col(table.id), func.length(table.document)
-    sizes = select_columns(number, size).where(
-        *_once(session, version), number < min(_LAST if before is None else before, _LAST)
-    )
+    each = _once(session, version)
+    end = min(_LAST if before is None else before, _LAST)
+    sizes = select_columns(number, size).where(*each, number < end)
     wanted = limit + 1 if limit is not None else None
     rows = session.connection().execute(sizes.order_by(number.desc()).limit(wanted)).all()
-    chosen = [id_ for id_, _ in rows[:limit]]
+    if not rows:
+        return [], None
+    fitting = len(rows)
     if limit is not None:
         together = accumulate(size for _, size in rows[:limit])
-        fitting = sum(sum_ <= MOST_LISTED for sum_ in together)
-        chosen = chosen[: max(fitting, 1)]
-    query = select(table).where(number.in_(chosen)).order_by(number.desc())
-    following = cursors.encode(kind, chosen[-1]) if len(chosen) < len(rows) else None
-    return shown(session, version, session.exec(query).all()), following
+        fitting = max(sum(sum_ <= MOST_LISTED for sum_ in together), 1)
+    last = rows[fitting - 1][0]
+    page = select(table).where(*each, number < end, number >= last).order_by(number.desc())
+    following = cursors.encode(kind, last) if fitting < len(rows) else None
+    return shown(session, version, session.exec(page).all()), following
 
 
 def newest(session: Session, version: tables.ModelVersion) -> dict[str, Any]:
@@ -102,14 +104,20 @@ def _once(session: Session, version: tables.ModelVersion) -> tuple[ColumnElement
     copies: list[int] = []
     for values in session.connection().execute(several).all():
         same = (column == value for column, value in zip(said, values, strict=True))
-        alike: dict[object, list[tables.Attestation]] = {}
-        for row in session.exec(select(table).where(of_version, *same).order_by(col(table.id))):
-            alike.setdefault(meaning_of(row.document) or row.id, []).append(row)
-        for rows in alike.values():
-            holding = (row for row in rows if claim_in(session, version, row) is not None)
-            told = next(holding, rows[0]) if len(rows) > 1 else rows[0]
-            copies += [row.id or 0 for row in rows if row is not told]
+        rows = select_columns(col(table.id), col(table.document)).where(of_version, *same)
+        alike: dict[object, list[int]] = {}
+        for number, document in session.connection().execute(rows.order_by(col(table.id))):
+            alike.setdefault(meaning_of(document) or number, []).append(number or 0)
+        for numbers in alike.values():
+            if len(numbers) > 1:
+                told = next((one for one in numbers if _holds(session, version, one)), numbers[0])
+                copies += [number for number in numbers if number != told]
     return (of_version, col(table.id).not_in(copies)) if copies else (of_version,)
+
+
+def _holds(session: Session, version: tables.ModelVersion, number: int) -> bool:
+    row = session.get(tables.Attestation, number)
+    return row is not None and claim_in(session, version, row) is not None
 
 
 def _told(

@@ -16,7 +16,7 @@ from lineage.attest.statements import About
 from lineage.attest.verification import judges, sigstore, verified
 from lineage.contract.requests import LARGEST_ATTESTATION
 from lineage.database import clock, events, tables, telling
-from lineage.database.sql import col, func, or_, select
+from lineage.database.sql import col, func, or_
 from lineage.errors import Conflict, UsageError
 from lineage.guard.evidence import Signature
 from lineage.identity.digest import blake3_of
@@ -133,21 +133,21 @@ def _known(
     One that says the same and does not hold any more is none: it is recorded anew.
     """
     table = tables.Attestation
-    query = select(table).where(
-        table.version_id == version.id,
-        table.signed_by == signed_by,
-        table.about == claim.about.value,
-        table.validation_id == claim.validation,
+    query = select_columns(col(table.id), col(table.digest), col(table.document)).where(
+        col(table.version_id) == version.id,
+        col(table.signed_by) == signed_by,
+        col(table.about) == claim.about.value,
+        col(table.validation_id) == claim.validation,
     )
     digest, meaning = blake3_of(document.encode()), meaning_of(document)
-    rows = session.exec(query.order_by(col(table.id))).all()
-    own = (row for row in rows if row.digest == digest)
-    alike = (
-        row
-        for row in rows
-        if meaning_of(row.document) == meaning and claim_in(session, version, row) is not None
-    )
-    return next(alike, None) or next(own, None)
+    own = None
+    for number, of_row, written in session.connection().execute(query.order_by(col(table.id))):
+        if of_row == digest or meaning_of(written) == meaning:
+            row = session.get_one(table, number)
+            if claim_in(session, version, row) is not None:
+                return row
+            own = row if of_row == digest else own
+    return own
 
 
 def _size(text: str, what: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from lineage import timestamps
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 WHAT: Final = "the attestation"
 """How a message calls one."""
+
+_SMALL: Final = 16 << 10
+"""Characters of an envelope whose meaning is kept: a version may have a thousand decisions."""
 
 
 def signer_of(public_key: str | None, signed_by: str | None) -> Signer:
@@ -51,10 +55,17 @@ def meaning_of(document: str) -> Digest | None:
 
     None where it is no envelope: somebody wrote the row.
     """
+    return _kept(document) if len(document) <= _SMALL else _meaning(document)
+
+
+def _meaning(document: str) -> Digest | None:
     try:
         return envelope.meaning(envelope.read(document, WHAT).payload)
     except LineageError:
         return None
+
+
+_kept = lru_cache(maxsize=2_000)(_meaning)
 
 
 def claim_in(
