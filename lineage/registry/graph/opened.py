@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.database import graph_query
+from lineage.database.digests import BEHIND
 from lineage.database.graph import LISTED
 from lineage.database.lists import Lists, ask, first_of
 
@@ -140,6 +141,16 @@ _FEW_ITEMS: Final = (
     "SELECT DISTINCT d.digest FROM data_item d WHERE d.data_digest IN :data AND "  # nosec B608 # noqa: S608 - our own names
     + _any("data_item i", "i.name = :path AND i.digest = d.digest")
 )
+_PACKAGES: Final = (
+    "SELECT DISTINCT n.digest FROM lineage_node n WHERE n.digest >= :begin AND n.digest < :end "  # nosec B608 # noqa: S608 - our own names
+    f"AND substr(n.digest, 1, length(:begin)) = :begin AND {_led('n.id')} "
+    "ORDER BY n.digest LIMIT :most"
+)
+_FEW_PACKAGES: Final = (
+    "SELECT DISTINCT n.digest FROM lineage_edge e JOIN lineage_node n ON n.id = e.source "
+    "WHERE e.target IN :held AND e.role = 'package' "
+    "AND substr(n.digest, 1, length(:begin)) = :begin ORDER BY n.digest LIMIT :most"
+)
 # COALESCE keeps from an index that would be asked for each of one list with each of the other
 _FEW_MADE_OF: Final = (
     "SELECT DISTINCT e.target FROM EACH :held k JOIN lineage_edge e ON e.target = k.value "  # nosec B608 # noqa: S608 - our own names
@@ -210,6 +221,13 @@ class Opened:
         if self.few is None:
             return self._ask(_ITEMS, self._lists, path=path, most=most)
         return sorted(self._ask(_FEW_ITEMS, {"data": self._data}, path=path))[:most]
+
+    def packages(self, begin: str, most: int) -> list[str]:
+        """The nodes of packages that begin so and that runs of open versions imported."""
+        if self.few is None:
+            end = begin + BEHIND
+            return self._ask(_PACKAGES, self._lists, begin=begin, end=end, most=most)
+        return self._ask(_FEW_PACKAGES, {"held": self._held}, begin=begin, most=most)
 
     def has_weights_at(self, path: str) -> bool:
         """Whether the weights of an open version lay at a path."""

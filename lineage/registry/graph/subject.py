@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
 from lineage.database import graph, graph_query, tables
-from lineage.database.digests import ambiguous, beginning, recorded
+from lineage.database.digests import MOST_CANDIDATES, ambiguous, beginning, recorded
 from lineage.database.sql import col, select
 from lineage.errors import NotFound, UsageError
 from lineage.identity.digest import SHORTEST_BEGINNING
@@ -180,7 +180,7 @@ def _path(sight: Sight, opened: Opened | None, text: str) -> Subject:
             nodes, items = _contents(sight, opened, path)
             found, weights = nodes.keys() | items, _weights(sight, opened, path)
     if not found and weights is None:
-        return _package(sight, text)
+        return _package(sight, opened, text)
     newest = sorted(nodes, key=lambda digest: nodes[digest], reverse=True)
     some = [*newest, *sorted(found - nodes.keys())][:MOST]
     meant = tuple(sorted(some)) or (weights or text,)
@@ -221,13 +221,16 @@ def _weights(sight: Sight, opened: Opened | None, path: str) -> str | None:
     return sight.session.exec(query).first()
 
 
-def _package(sight: Sight, text: str) -> Subject:
-    """The version of a package, where it was watched in one alone."""
-    if sight.models is not None or _NAME.fullmatch(text) is None:
+def _package(sight: Sight, opened: Opened | None, text: str) -> Subject:
+    """The version of a package, where it was watched in one alone; of those that are open."""
+    if _NAME.fullmatch(text) is None:
         raise nothing(text)
     begin = graph.package_node(f"{normalised(text)}==")
-    column = (("lineage_node", "digest"),)
-    found = sorted(beginning(sight.session.connection(), column, [begin]))
+    if opened is not None:
+        found = opened.packages(begin, MOST_CANDIDATES + 1)
+    else:
+        column = (("lineage_node", "digest"),)
+        found = sorted(beginning(sight.session.connection(), column, [begin]))
     names = [node.removeprefix(graph.package_node("")) for node in found]
     if not names:
         raise nothing(text)

@@ -16,6 +16,7 @@ from lineage.contract import cursors
 from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.requests import Direction
 from lineage.contract.results.graph import NodeKind
+from lineage.contract.results.versions import NamedPipeline
 from lineage.database import graph, triggers
 from lineage.database.engine import open_engine, read, transaction
 from lineage.database.lists import Lists, ask, first_of
@@ -249,6 +250,23 @@ def test_a_package_is_found_by_its_name_where_that_is_enough(registry):
         registry.impact("numpy")
     with pytest.raises(NotFound, match="Nothing of scipy"):
         registry.impact("scipy")
+
+
+@BOTH
+def test_a_package_of_others_makes_no_name_ambiguous(registry, monkeypatch):
+    for model, number in (("prep", "1.26.4"), ("churn", "2.1.0"), ("prep", "2.2.0")):
+        run = run_of("train", [FEATURES], [WEIGHTS])
+        ref = add(registry, f"{model}{number}", run, model=model, weights=WEIGHTS)
+        watched = [WatchedRun({}, distributions=(Distribution("numpy", number),))]
+        pipeline = NamedPipeline(registry.pipeline_of(ref).name, registry.show(ref)["pipeline"])
+        registry.validate(ref, pipeline, passed=True, watched=watched, actor="t")
+    seen = registry.speaking_for(BOUND)
+    for few in (opened.FEW, 0):
+        monkeypatch.setattr(opened, "FEW", few)
+        found = seen.impact("NumPy")
+        assert (refs(found), found.meant) == (["churn@1"], ("numpy==2.1.0",))
+        with pytest.raises(NotFound):
+            seen.impact("num")
 
 
 def coded(seed, model="churn", pipeline=None, top=0, **files):
