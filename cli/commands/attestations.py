@@ -12,6 +12,7 @@ import typer
 from .. import documents, output
 from ..help import Group
 from ..options import Json, Out, Ref, opened_registry, project_and_registry
+from .lists import After, Limit, emit_page, tell_more
 
 
 class ByDefault(Group):
@@ -155,8 +156,7 @@ def sign(
         done = attesting.attest(project, registry, ref, asked, signer)
         with documents.written(done.text, out):
             if record:
-                who = signing.named(done.signer)
-                registry.record_attestation(ref, done.text, **who, actor=actor(project))
+                attesting.record(registry, done, actor(project))
     if record:
         output.note(f"It is recorded: {done.signed_by} signed {done.claim.sentence}.")
     documents.show(done.text, done.to_json(), out, as_json)
@@ -233,21 +233,24 @@ def record(
 
 
 @attest.command("list")
-def listing(ref: Ref, as_json: Json = False) -> None:
+def listing(ref: Ref, limit: Limit = None, after: After = None, as_json: Json = False) -> None:
     """List the signed statements on a version that were recorded, the newest first.
+
+    With --limit or --after, --json prints a page: its items, and where the next one begins.
 
     Example: `lineage attest list churn@7`
     """
     with opened_registry() as registry:
-        rows = registry.attestations(ref)
+        rows = registry.attestations(ref, limit=limit, after=after)
     if as_json:
-        output.emit(list(rows))
+        emit_page(list(rows), rows.next, paged=limit is not None or after is not None)
         return
-    if not rows:
+    if not rows and after is None:
         output.say(f"Nobody recorded a signed statement on {ref}.")
     for row in rows:
         about, signed = output.signed(row)
         output.say(f"{about}  {signed}")
+    tell_more(rows.next)
 
 
 def _password() -> bytes | None:

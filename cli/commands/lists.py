@@ -12,7 +12,7 @@ from ..cells import cell
 from ..options import Json, Model, opened_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from lineage.contract.results import Registered
 
@@ -26,6 +26,10 @@ Limit = Annotated[
         help="How many at the most; default: all.",
         show_default=False,
     ),
+]
+After = Annotated[
+    str | None,
+    typer.Option("--after", metavar="CURSOR", help="Begin after the page before, at its cursor."),
 ]
 _WIDTH: Final = 60
 """Characters of a description that a table shows."""
@@ -54,7 +58,7 @@ def models(
     rows = found[:limit]
     following = rows[-1]["name"] if len(found) > len(rows) else None
     if as_json:
-        _emit(rows, following, paged=limit is not None or after is not None)
+        emit_page(rows, following, paged=limit is not None or after is not None)
         return
     if not rows:
         output.say("No models.")
@@ -72,7 +76,7 @@ def models(
             for row in rows
         ],
     )
-    _tell_more(following)
+    tell_more(following)
 
 
 def versions(
@@ -100,12 +104,7 @@ def versions(
         ),
     ] = None,
     limit: Limit = None,
-    after: Annotated[
-        str | None,
-        typer.Option(
-            "--after", metavar="CURSOR", help="Begin after the page before, at its cursor."
-        ),
-    ] = None,
+    after: After = None,
     as_json: Json = False,
 ) -> None:
     """List a model's versions, the newest first.
@@ -128,13 +127,13 @@ def versions(
         )
     if as_json:
         paged = limit is not None or after is not None
-        _emit([row.to_json() for row in rows], rows.next, paged=paged)
+        emit_page([row.to_json() for row in rows], rows.next, paged=paged)
         return
     if names:
         _versions_with(rows, names)
     else:
         _versions(rows)
-    _tell_more(rows.next)
+    tell_more(rows.next)
 
 
 def _versions(rows: Sequence[Registered]) -> None:
@@ -186,11 +185,12 @@ def _beginning(text: str | None) -> str:
     return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
 
 
-def _emit(rows: Sequence[Mapping[str, Any]], following: str | None, *, paged: bool) -> None:
+def emit_page(rows: Sequence[Any], following: str | None, *, paged: bool) -> None:
     """Print a list; where a page is asked for, a page."""
     output.emit({"items": rows, "next": following} if paged else rows)
 
 
-def _tell_more(following: str | None) -> None:
+def tell_more(following: str | None) -> None:
+    """Say where the next page of a list begins."""
     if following is not None:
         output.note(f"note: there are more: --after {following}")

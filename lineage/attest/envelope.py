@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage import strict_json
 from lineage.attest.keys import begun
 from lineage.errors import SignatureMismatch, UsageError
+from lineage.identity.digest import blake3_of, canonical_bytes
 from lineage.identity.merkle import sha256
 
 if TYPE_CHECKING:
     from lineage.attest.keys import SigningKey, VerifyingKey
+    from lineage.identity.digest import Digest
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -75,6 +77,18 @@ def read_signed(payload: bytes, what: str) -> dict[str, Any]:
         UsageError: they are no JSON object.
     """
     return _read_object(payload, f"What is signed in {what}")
+
+
+def meaning(payload: bytes) -> Digest:
+    """What a statement says, in whatever spelling: BLAKE3 of its canonical JSON.
+
+    Order of keys, blanks and ways to write a number do not count. What has no canonical JSON is
+    known by its bytes.
+    """
+    try:
+        return blake3_of(canonical_bytes(read_signed(payload, "a statement")))
+    except UsageError:
+        return blake3_of(payload)
 
 
 def pae(payload: bytes) -> bytes:

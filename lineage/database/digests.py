@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Mapped
     from sqlmodel import Session
 
-_BEHIND: Final = "zzzzzzzz"
+BEHIND: Final = "zzzzzzzz"
 """What makes of a beginning a text that stands behind all digests that begin so."""
 
 MOST_CANDIDATES: Final = 5
@@ -66,7 +66,7 @@ def begins_with(
     column: Mapped[str] | Mapped[str | None], text: str
 ) -> tuple[ColumnElement[bool], ...]:
     """That a digest begins so; found by index where the order is not that of bytes, too."""
-    return column >= text, column < text + _BEHIND, column.startswith(text, autoescape=True)
+    return column >= text, column < text + BEHIND, column.startswith(text, autoescape=True)
 
 
 def recorded(
@@ -93,7 +93,7 @@ def beginning(
     """
     least = " UNION ALL ".join(
         f"SELECT {number}, w.value, (SELECT min(t.{column}) FROM {table} t "  # nosec B608 # noqa: S608 - our own names
-        f"WHERE t.{column} > w.value AND t.{column} < w.value || '{_BEHIND}') FROM EACH :texts w"
+        f"WHERE t.{column} > w.value AND t.{column} < w.value || '{BEHIND}') FROM EACH :texts w"
         for number, (table, column) in enumerate(columns)
     )
     found: set[str] = set()
@@ -104,7 +104,7 @@ def beginning(
         while last is not None and seen <= MOST_CANDIDATES:
             seen += last.startswith(begin)
             found |= {last} if last.startswith(begin) else set()
-            asked = {"last": last, "end": begin + _BEHIND}
+            asked = {"last": last, "end": begin + BEHIND}
             last = connection.execute(text_of(step), asked).scalar()
     return found
 

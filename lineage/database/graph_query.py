@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
@@ -27,10 +26,10 @@ _MAKERS: Final = (
     "(SELECT e.source FROM lineage_edge e WHERE e.target = n.id AND e.role = 'output'{} "
     "ORDER BY e.source LIMIT :each) WHERE n.digest IN :digests ORDER BY n.digest, r.id"
 )
-_MADE_OF: Final = Lists(
+MADE_OF: Final = Lists(
     "lineage_edge", "source", "target", where=f" AND x.target NOT IN :seen AND x.role <> '{LISTED}'"
 )
-_HOLD: Final = Lists("lineage_edge", "source", "target", where=f" AND x.role = '{LISTED}'")
+HOLD: Final = Lists("lineage_edge", "source", "target", where=f" AND x.role = '{LISTED}'")
 _DIGESTS: Final = "SELECT digest, id FROM lineage_node WHERE id IN :nodes"
 _CHAIN: Final = text("SELECT document FROM version_chain WHERE version_id = :id")
 _HELD: Final = (
@@ -66,52 +65,37 @@ def makers(
     return found
 
 
-def reached(
-    session: Session, nodes: Collection[int], most: int, *, one_step: bool = False
-) -> tuple[set[int], bool]:
+def reached(session: Session, nodes: Collection[int], most: int) -> tuple[set[int], bool]:
     """What was made of nodes, at most so much; and whether there is more.
 
     A level at a time, of each the newest first; what was reached is not looked at again, so that it
-    ends at every cycle. ``one_step`` ends it after the first level. It does not go through what is
-    empty: all empty files are one content.
+    ends at every cycle. It does not go through what is empty (:func:`not_empty`).
     """
-    empty = {*node_ids(session.connection(), EMPTY).values()}
-    begin = {*nodes, *empty}
-    seen, level, room = set(begin), sorted({*nodes} - empty), most
+    connection = session.connection()
+    begin = {*nodes, *node_ids(connection, EMPTY).values()}
+    seen, level, room = set(begin), not_empty(session, nodes), most
     while level:
-        made = first_of(
-            session.connection(),
-            _MADE_OF,
-            level,
-            room + 1,
-            begin=LAST,
-            end=0,
-            within={"seen": sorted(seen)},
-        )
+        within = {"seen": sorted(seen)}
+        made = first_of(connection, MADE_OF, level, room + 1, begin=LAST, end=0, within=within)
         level = sorted(made, reverse=True)[:room]
         seen |= {*level}
         if len(made) > room:
             return seen - begin, True
         room -= len(level)
-        if one_step:
-            break
     return seen - begin, False
 
 
-def code_with(
-    session: Session, nodes: Collection[int], models: Collection[str] | None, most: int
-) -> tuple[list[int], bool]:
+def not_empty(session: Session, nodes: Collection[int]) -> list[int]:
+    """Those of nodes that are not empty: all empty files are one content."""
+    return sorted({*nodes} - {*node_ids(session.connection(), EMPTY).values()})
+
+
+def code_with(session: Session, nodes: Collection[int], most: int) -> tuple[list[int], bool]:
     """The code of pipelines that holds files, the newest, at most so much; and whether more does.
 
-    Only that of versions of ``models``. It is not walked through (:func:`reached`): nothing was
-    made of it but versions, which hold it.
+    It is not walked through (:func:`reached`): nothing was made of it but versions, which hold it.
     """
-    lists: Lists = _HOLD
-    within: dict[str, Collection[str]] = {}
-    if models is not None:
-        lists = replace(_HOLD, where=_HOLD.where + _OPEN.format("x.target"))
-        within = {"models": models}
-    found = first_of(session.connection(), lists, nodes, most + 1, begin=LAST, end=0, within=within)
+    found = first_of(session.connection(), HOLD, nodes, most + 1, begin=LAST, end=0)
     return sorted(found, reverse=True)[:most], len(found) > most
 
 

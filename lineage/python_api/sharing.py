@@ -107,6 +107,5 @@ def attest(
     with project_and_registry() as (project, registry, actor):
         done = attesting.attest(project, registry, reference, asked, signer)
         if record:
-            named = signing.named(done.signer)
-            registry.record_attestation(reference, done.text, **named, actor=actor)
+            attesting.record(registry, done, actor)
     return done

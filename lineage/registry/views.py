@@ -129,9 +129,9 @@ def _attestations(session: Session, row: tables.ModelVersion) -> dict[str, Any]:
     table = tables.Attestation
     if session.exec(select(table.id).where(table.version_id == row.id).limit(1)).first() is None:
         return {"attestations": [], "more_attestations": 0}
-    from lineage.registry import attestations
+    from lineage.registry import attestation_lists
 
-    return attestations.newest(session, row)
+    return attestation_lists.newest(session, row)
 
 
 def _stored(session: Session, row: tables.ModelVersion) -> dict[str, Any]:

@@ -118,12 +118,21 @@ class RemoteReader(Verbs):
             f"validations of {reference}",
         )
 
-    def attestations(self, reference: str | Reference) -> Listing[Attestation]:
-        """Every signed statement on a version that was recorded, the newest first."""
-        return Attestation.listing(
-            self._http.pages(version_address(reference, addresses.ATTESTATIONS)),
-            f"attestations of {reference}",
-        )
+    def attestations(
+        self, reference: str | Reference, *, limit: int | None = None, after: str | None = None
+    ) -> Listing[Attestation]:
+        """Every signed statement on a version that was recorded, the newest first; or a page."""
+        requests.check_limit(limit)
+        path = version_address(reference, addresses.ATTESTATIONS)
+        rows: list[dict[str, Any]] = []
+        while limit is None or len(rows) < limit:
+            most = 500 if limit is None else min(limit - len(rows), 500)
+            page = self._http.get(path, cursor=after, limit=most)
+            rows += page["items"]
+            after = page["next"]
+            if after is None:
+                break
+        return Attestation.listing(rows, f"attestations of {reference}", after)
 
     def approvals(self, reference: str | Reference) -> Listing[Approval]:
         """Every approval of a version, the oldest first."""

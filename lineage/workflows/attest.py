@@ -25,7 +25,7 @@ from lineage.identity.references import Reference
 from lineage.identity.signers import Identity, is_identity
 from lineage.weights.check import recorded
 from lineage.workflows.destination import Destination
-from lineage.workflows.signing import read
+from lineage.workflows.signing import named, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -106,10 +106,12 @@ class Asked:
 class Attested(Shown):
     """A signed statement: ``text`` as it is kept, who signed it, and what it says.
 
-    ``signed_by`` is the fingerprint of ``public_key``, which is in PEM; or an identity, which that
-    key signed for once. ``claim`` tells what is claimed of what, ``claim.sentence`` in words.
+    ``ref`` is the version that it is on, by its number. ``signed_by`` is the fingerprint of
+    ``public_key``, which is in PEM; or an identity, which that key signed for once. ``claim`` tells
+    what is claimed of what, ``claim.sentence`` in words.
     """
 
+    ref: str
     text: str
     signed_by: str
     public_key: str
@@ -168,8 +170,8 @@ def attest(
         statement = statements.of_weights(version, blake3, files)
     elif asked.about is About.VALIDATION:
         verdict = _verdict(registry, version, asked.environment)
-        named = NamedPipeline(verdict["pipeline"]["name"], verdict.pipeline)
-        pipeline = registry.pipeline(named).version.blake3
+        runs = NamedPipeline(verdict["pipeline"]["name"], verdict.pipeline)
+        pipeline = registry.pipeline(runs).version.blake3
         number = Destination.of(registry).id
         statement = statements.of_validation(version, blake3, verdict, pipeline, number)
     else:
@@ -184,7 +186,16 @@ def attest(
         )
     text, signer, public = _sealed(statement, key, bundle=asked.about is About.WEIGHTS)
     claim = claim_of(statement, "the statement")
-    return Attested(text, name_of(signer), public.pem.decode(), claim)
+    return Attested(version.ref, text, name_of(signer), public.pem.decode(), claim)
+
+
+def record(registry: AnyRegistry, attested: Attested, actor: str) -> None:
+    """Record what was signed on the version that it is on: what a reference names may be another.
+
+    Raises:
+        IntegrityFailure: the registry finds that it does not hold.
+    """
+    registry.record_attestation(attested.ref, attested.text, **named(attested.signer), actor=actor)
 
 
 def _sealed(
@@ -313,4 +324,6 @@ def _require_version(claim: Claim, registry: AnyRegistry, target: str, file: Pat
     if claim.weights is None and claim.files is not None:
         _require_files(claim, stored_files(stored, claim.files.algorithm), stored.ref, file)
         return
-    require_about(claim, recorded(stored), registry.show(target)["tuple"], stored.ref, str(file))
+    require_about(
+        claim, recorded(stored), registry.show(stored.ref)["tuple"], stored.ref, str(file)
+    )

@@ -61,3 +61,4 @@ def test_a_signed_statement_that_cannot_be_written_is_not_recorded(project):
     done = project.lineage(*sign, "models")
     assert (done.code, "models cannot be written" in done.err) == (2, True), done
     assert project.ok("attest", "list", "churn@1") == []
+    assert project.ok("attest", "list", "churn@1", "--limit", "1") == {"items": [], "next": None}

@@ -28,7 +28,9 @@ def signed(
     version, blake3 = VersionRecord(registry.show(ref)), registry.stored(ref).blake3
     if about == About.WEIGHTS:
         files = Signed("model.bin", "blake3", (SignedFile("", blake3.value),))
-        return sealed(statements.of_weights(version, blake3, files), key, bundle=True)
+        statement = statements.of_weights(version, blake3, files)
+        statement["predicate"] |= other or {}
+        return sealed(statement, key, bundle=True)
     verdict = version.validations[0]
     pipeline = registry.verdicts(ref)[-1].pipeline.blake3
     number = Destination.of(registry).id

@@ -29,9 +29,14 @@ def basis_told(verdict: Verdict) -> str:
     return f"carried over from {verdict.rests_on}{root}{word}"
 
 
+def which(facts: Facts) -> str:
+    """Which pipeline a verdict must be on: the one that runs, or that this move lets run."""
+    return "the pipeline that is to run" if facts.pipeline_moves else "the deployed pipeline"
+
+
 def not_taken(facts: Facts, verdict: Verdict) -> str | None:
     """Why a passing verdict on the deployed pipeline does not count in the environment."""
-    its = f"{facts.ref}'s verdict with the deployed pipeline {verdict.pipeline.xxh3.short}"
+    its = f"{facts.ref}'s verdict with {which(facts)} {verdict.pipeline.xxh3.short}"
     return _basis_not_taken(facts, verdict, its) or _person_not_taken(facts, verdict, its)
 
 
@@ -60,9 +65,11 @@ def remedy(facts: Facts) -> str:
     elif evidence.not_registrant:
         who = f"Let somebody else than {facts.registrant} validate it"
     if evidence.accepts(Basis.RUN) and not evidence.accepts(Basis.STATED):
-        return f"{who} with the deployed pipeline, {run_it(facts)}"
+        return f"{who} with {which(facts)}, {run_it(facts)}"
     replayed = replay(facts) if evidence.accepts(Basis.RUN) else None
-    return f"{who} with the deployed pipeline: {replayed or act('validate', facts.ref)}"
+    moves = facts.pipeline_moves and facts.recorded
+    named = facts.named(facts.deployed) if moves and facts.deployed is not None else None
+    return f"{who} with {which(facts)}: {replayed or act('validate', facts.ref, pipeline=named)}"
 
 
 def run_it(facts: Facts) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.guard.decision import Check, Status
 from lineage.guard.evidence import Basis
-from lineage.guard.rules.evidence import basis_told, never_run, not_taken, remedy, run_it
+from lineage.guard.rules.evidence import basis_told, never_run, not_taken, remedy, run_it, which
 from lineage.identity.run_environment import changes_json
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _environment(facts: Facts) -> dict[str, Any] | None:
 
 def _problem(facts: Facts, verdict: Verdict) -> str | None:
     """Why a verdict on the deployed pipeline does not count as a pass."""
-    with_pipeline = f"with the deployed pipeline {verdict.pipeline.xxh3.short}"
+    with_pipeline = f"with {which(facts)} {verdict.pipeline.xxh3.short}"
     if not verdict.passed:
         return f"{facts.ref} failed its newest validation {with_pipeline}"
     if verdict.basis is Basis.CARRIED and verdict.overturned:

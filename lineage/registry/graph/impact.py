@@ -20,6 +20,7 @@ from lineage.database.digests import recorded
 from lineage.database.graph_query import LAST
 from lineage.database.lists import Lists, ask, first_of
 from lineage.registry.graph import subject as subjects
+from lineage.registry.graph.opened import SHOWN, Opened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -42,13 +43,6 @@ _PLANS: Final = text(
 """A plan for any values would read a node that a million versions hold whole; and to start workers
 takes longer than a page."""
 
-_SHOWN: Final = (
-    " AND NOT EXISTS (SELECT 1 FROM version_note t WHERE t.version_id = x.{0} "
-    "AND t.deleted_at IS NOT NULL)"
-)
-_OPEN: Final = (
-    " AND EXISTS (SELECT 1 FROM model_version v WHERE v.id = x.{0} AND v.model IN :models)"
-)
 _SHARED: Final = (
     " AND EXISTS (SELECT 1 FROM model_version p WHERE p.id = x.version_id "
     "AND p.pipeline IN :pipelines)"
@@ -57,8 +51,8 @@ _NODES: Final = Lists("lineage_version", "node", "version_id", also="x.role")
 _VALIDATED: Final = Lists("validation", "data_digest", "version_id")
 _CHILDREN: Final = Lists("model_version", "parent_id", "id")
 _BETWEEN: Final = (
-    "SELECT x.id FROM model_version x WHERE x.id < :begin AND x.id > :end{} "
-    "ORDER BY x.id DESC LIMIT :most"
+    "SELECT x.id FROM model_version x WHERE x.id < :begin AND x.id > :end AND x.id NOT IN :known"  # nosec B608 # noqa: S608 - our own names
+    f"{SHOWN.format('x.id')} ORDER BY x.id DESC LIMIT :most"
 )
 _HOLDERS: Final = (
     "SELECT version_id, role FROM lineage_version WHERE version_id IN :ids AND node IN :nodes"
@@ -106,7 +100,11 @@ def impact(sight: Sight, asked: str, *, limit: int, after: str | None) -> Impact
     check_impact(limit)
     kind = cursors.kind_of(_CURSOR, asked=asked)
     before = cursors.number(kind, after)
-    return _Reach(sight, subjects.find(sight, asked)).page(limit, before, kind)
+    connection = sight.session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(_PLANS)
+    opened = Opened.to(sight)
+    return _Reach(sight, opened, subjects.find(sight, opened, asked)).page(limit, before, kind)
 
 
 def _of(column: str) -> Lists:
@@ -114,27 +112,26 @@ def _of(column: str) -> Lists:
 
 
 class _Reach:
-    def __init__(self, sight: Sight, subject: Subject) -> None:
+    def __init__(self, sight: Sight, opened: Opened | None, subject: Subject) -> None:
         self._sight, self._session = sight, sight.session
         self._connection = sight.session.connection()
-        self._models = sorted(sight.models) if sight.models is not None else None
-        self._bound: dict[str, Collection[str]] = {}
-        if self._models is not None:
-            self._bound = {"models": self._models, "pipelines": sorted(sight.pipelines or ())}
+        self._opened = opened
         self._subject = subject
-        if self._connection.dialect.name == "postgresql":
-            self._connection.execute(_PLANS)
         begin = subject.nodes | graph.node_ids(
             self._connection, subject.digests - subject.nodes.keys()
         )
         self._known = bool(begin or subject.pipeline or subject.path)
         self._begin = sorted(begin.values())
         files = [node for digest, node in begin.items() if digest.startswith("blake3:")]
-        self._code, more_code = graph_query.code_with(self._session, files, self._models, MOST)
-        # who is bound walks through no run of others: only to those of their own chains
-        self._walked, more = graph_query.reached(
-            self._session, self._begin, MOST, one_step=self._models is not None
-        )
+        self._code: Collection[int]
+        if opened is None:
+            self._code, more_code = graph_query.code_with(self._session, files, MOST)
+            self._walked, more = graph_query.reached(self._session, self._begin, MOST)
+        else:
+            # who is bound walks through no run of others: only to those of their own chains
+            self._code, more_code = opened.code_with(files, MOST)
+            walked = graph_query.not_empty(self._session, self._begin)
+            self._walked, more = opened.made_of(walked, MOST)
         self._more = more or more_code or subject.more
 
     def page(self, limit: int, before: int | None, kind: str) -> Impact:
@@ -145,7 +142,7 @@ class _Reach:
                 found.setdefault(version_id, "parent")
         ids = sorted(found, reverse=True)
         shown = ids[:limit]
-        if not newest and (self._models is not None or not self._known):
+        if not newest and (self._opened is not None or not self._known):
             # with a cursor too: it can be forged, and must not tell what others have
             raise subjects.nothing(self._subject.text)
         following = cursors.encode(kind, shown[-1]) if len(ids) > limit else None
@@ -163,14 +160,11 @@ class _Reach:
         """The newest versions of lists that are open, and not deleted."""
         if not keys:
             return {}
-        lists = replace(lists, where=lists.where + self._conditions(lists.value))
+        if self._opened is not None:
+            return self._opened.first(lists, keys, most, room)
+        lists = replace(lists, where=lists.where + SHOWN.format(f"x.{lists.value}"))
         begin, end = room
-        return first_of(
-            self._connection, lists, keys, most, begin=begin, end=end, within=self._bound
-        )
-
-    def _conditions(self, column: str) -> str:
-        return (_SHOWN + (_OPEN if self._models is not None else "")).format(column)
+        return first_of(self._connection, lists, keys, most, begin=begin, end=end)
 
     def _newest(self, before: int, most: int) -> dict[int, str]:
         """The newest versions that hold something that was reached, and as what.
@@ -221,17 +215,16 @@ class _Reach:
 
     def _between(self, known: Collection[int], room: tuple[int, int]) -> list[int]:
         """The newest versions in a room that are open and not known, one more than are few."""
-        lists: dict[str, Collection[Any]] = {"known": known}
-        if self._models is not None:
-            lists["models"] = self._models
-        query = _BETWEEN.format(" AND x.id NOT IN :known" + self._conditions("id"))
+        if self._opened is not None:
+            return self._opened.newest(MOST_BETWEEN + 1, room, known)
         begin, end = room
-        rows = ask(self._connection, query, lists, begin=begin, end=end, most=MOST_BETWEEN + 1)
+        asked = {"begin": begin, "end": end, "most": MOST_BETWEEN + 1}
+        rows = ask(self._connection, _BETWEEN, {"known": known}, **asked)
         return [version_id for (version_id,) in rows]
 
     def _by_code(self, most: int, room: tuple[int, int]) -> Iterator[tuple[int, str]]:
         """Versions whose pipeline holds contents; only of pipelines that are open."""
-        lists = replace(_NODES, where=_SHARED) if self._bound else _NODES
+        lists = _NODES if self._opened is None else replace(_NODES, where=_SHARED)
         yield from ((id_, "code") for id_ in self._first(lists, self._code, most, room))
 
     def _by_data(
@@ -269,8 +262,7 @@ class _Reach:
         """The versions that were made from those which are reached: some at the most."""
         level = list(newest[:MOST_PARENTS])
         if len(newest) > len(level):
-            asked = {"floor": level[-1]}
-            self._more |= self._connection.execute(_ANY_CHILD, asked).first() is not None
+            self._more |= self._has_children_below(level[-1])
         seen, found = set(level), set[int]()
         while level and len(found) < MOST_PARENTS:
             children = self._first(_CHILDREN, level, MOST_PARENTS, (LAST, 0))
@@ -279,6 +271,11 @@ class _Reach:
             found |= {*level}
         self._more |= bool(level)
         return found
+
+    def _has_children_below(self, floor: int) -> bool:
+        if self._opened is not None:
+            return self._opened.has_children_below(floor)
+        return self._connection.execute(_ANY_CHILD, {"floor": floor}).first() is not None
 
     def _rows(self, ids: Collection[int], found: dict[int, str]) -> Iterator[Impacted]:
         if not ids:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from lineage.acts import act
 from lineage.database import graph, graph_query, tables
-from lineage.database.digests import ambiguous, beginning, recorded
+from lineage.database.digests import MOST_CANDIDATES, ambiguous, beginning, recorded
 from lineage.database.sql import col, select
 from lineage.errors import NotFound, UsageError
 from lineage.identity.digest import SHORTEST_BEGINNING
@@ -21,6 +21,9 @@ from lineage.identity.references import Reference
 from lineage.identity.run_environment import normalised
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lineage.registry.graph.opened import Opened
     from lineage.registry.sight import Sight
 
 MOST: Final = 1_000
@@ -55,8 +58,13 @@ class Subject:
     nodes: dict[str, int] = field(default_factory=dict)
 
 
-def find(sight: Sight, text: str) -> Subject:
+def find(sight: Sight, opened: Opened | None, text: str) -> Subject:
     """What is meant by a text.
+
+    Args:
+        sight: what is open to who asks.
+        opened: what of the graph is; None for all.
+        text: it.
 
     Raises:
         UsageError: it can mean nothing.
@@ -83,14 +91,14 @@ def find(sight: Sight, text: str) -> Subject:
         except UsageError:
             reference = None
         if reference is not None:
-            return _version(sight, text, reference)
+            return _version(sight, opened, text, reference)
     if _DIGEST.fullmatch(text) is not None:
         return _digest(sight, text, [text])
     if _HEX.fullmatch(text) is not None:
         found = _digest(sight, text, [f"{algorithm}:{text}" for algorithm in _BARE], strict=False)
         if found.digests:
-            return found
-    return _path(sight, text)
+            return found if opened is None else _also_path(found, sight, opened, text)
+    return _path(sight, opened, text)
 
 
 def nothing(text: str) -> NotFound:
@@ -106,13 +114,13 @@ def _contents_of(row: tables.ModelVersion) -> set[str]:
     return {digest for digest in (row.weights_blake3, row.weights_xxh3) if digest is not None}
 
 
-def _version(sight: Sight, text: str, reference: Reference) -> Subject:
+def _version(sight: Sight, opened: Opened | None, text: str, reference: Reference) -> Subject:
     """A version; else an item of data whose name reads like one."""
     try:
         row = sight.version(reference)
     except NotFound as unknown:
         try:
-            return _path(sight, text)
+            return _path(sight, opened, text)
         except NotFound:
             raise unknown from None
     return Subject(text, (f"{row.model}@{row.number}",), _contents_of(row), row)
@@ -154,18 +162,28 @@ def _digest(sight: Sight, text: str, wanted: list[str], *, strict: bool = True) 
     return Subject(text, tuple(sorted(found)) if sight.models is None else (), found)
 
 
-def _path(sight: Sight, text: str) -> Subject:
+def _also_path(found: Subject, sight: Sight, opened: Opened, text: str) -> Subject:
+    """The same with the contents of a path: a digest of others must not hide what is open."""
+    try:
+        path = _path(sight, opened, text)
+    except NotFound:
+        return found
+    return replace(path, digests=path.digests | found.digests)
+
+
+def _path(sight: Sight, opened: Opened | None, text: str) -> Subject:
     """The contents that a path, or the name of a data item, ever had; else a package's version."""
     found, nodes, weights = set[str](), dict[str, int](), None
     for spelled in dict.fromkeys((text, text.replace("\\", "/"))):
         path = posixpath.normpath(spelled) if "://" not in spelled else spelled
         if not found and weights is None:
-            nodes, items = _contents(sight, path)
-            found, weights = nodes.keys() | items, _weights(sight, path)
+            nodes, items = _contents(sight, opened, path)
+            found, weights = nodes.keys() | items, _weights(sight, opened, path)
     if not found and weights is None:
-        return _package(sight, text)
-    some = sorted(found)[:MOST]
-    meant = tuple(some) or (weights or text,)
+        return _package(sight, opened, text)
+    newest = sorted(nodes, key=lambda digest: nodes[digest], reverse=True)
+    some = [*newest, *sorted(found - nodes.keys())][:MOST]
+    meant = tuple(sorted(some)) or (weights or text,)
     return Subject(
         text,
         meant if sight.models is None else (),
@@ -176,34 +194,43 @@ def _path(sight: Sight, text: str) -> Subject:
     )
 
 
-def _contents(sight: Sight, path: str) -> tuple[dict[str, int], set[str]]:
+def _contents(sight: Sight, opened: Opened | None, path: str) -> tuple[dict[str, int], set[str]]:
     """The contents of a path, with their nodes, and of items of data that are called so.
 
-    Of each one more than are asked about, where there are more.
+    Of each one more than are asked about, where there are more; of those that are open.
     """
-    session, label = sight.session, tables.LineageLabel
-    nodes = select(col(label.node)).where(col(label.path) == path).distinct()
-    nodes = nodes.order_by(col(label.node).desc()).limit(MOST + 1)
-    item = tables.DataItem
-    items = select(col(item.digest)).where(col(item.name) == path).distinct()
-    items = items.order_by(col(item.digest)).limit(MOST + 1)
-    return graph_query.digests_of(session, session.exec(nodes).all()), {*session.exec(items)}
+    session, label, item = sight.session, tables.LineageLabel, tables.DataItem
+    nodes: Iterable[int]
+    items: Iterable[str]
+    if opened is not None:
+        nodes, items = opened.nodes(path, MOST + 1), opened.items(path, MOST + 1)
+    else:
+        newest = select(col(label.node)).where(col(label.path) == path).distinct()
+        nodes = session.exec(newest.order_by(col(label.node).desc()).limit(MOST + 1)).all()
+        called = select(col(item.digest)).where(col(item.name) == path).distinct()
+        items = session.exec(called.order_by(col(item.digest)).limit(MOST + 1)).all()
+    return graph_query.digests_of(session, nodes), {*items}
 
 
-def _weights(sight: Sight, path: str) -> str | None:
+def _weights(sight: Sight, opened: Opened | None, path: str) -> str | None:
     """The path, where any version's weights lay there."""
+    if opened is not None:
+        return path if opened.has_weights_at(path) else None
     table = tables.ModelVersion
     query = select(col(table.weights_path)).where(col(table.weights_path) == path).limit(1)
     return sight.session.exec(query).first()
 
 
-def _package(sight: Sight, text: str) -> Subject:
-    """The version of a package, where it was watched in one alone."""
-    if sight.models is not None or _NAME.fullmatch(text) is None:
+def _package(sight: Sight, opened: Opened | None, text: str) -> Subject:
+    """The version of a package, where it was watched in one alone; of those that are open."""
+    if _NAME.fullmatch(text) is None:
         raise nothing(text)
     begin = graph.package_node(f"{normalised(text)}==")
-    column = (("lineage_node", "digest"),)
-    found = sorted(beginning(sight.session.connection(), column, [begin]))
+    if opened is not None:
+        found = opened.packages(begin, MOST_CANDIDATES + 1)
+    else:
+        column = (("lineage_node", "digest"),)
+        found = sorted(beginning(sight.session.connection(), column, [begin]))
     names = [node.removeprefix(graph.package_node("")) for node in found]
     if not names:
         raise nothing(text)

@@ -192,17 +192,26 @@ class ValidationVerbs(Verbs):
                 )
             )
 
-    def attestations(self, reference: str | Reference) -> Listing[Attestation]:
-        """Every signed statement on a version that was recorded, the newest first.
+    def attestations(
+        self, reference: str | Reference, *, limit: int | None = None, after: str | None = None
+    ) -> Listing[Attestation]:
+        """Every signed statement on a version that was recorded, the newest first; or a page.
+
+        Args:
+            reference: the version.
+            limit: how many at the most: fewer where they are large together; by default all.
+            after: the ``next`` of the page before.
 
         Raises:
             NotFound: it does not exist.
+            UsageError: the limit or the cursor means nothing.
         """
-        from lineage.registry import attestations
+        from lineage.registry import attestation_lists
 
         with self._read() as session:
-            rows = attestations.listed(session, self._sight(session).version(reference))
-            return Attestation.listing(rows, f"attestations of {reference}")
+            version = self._sight(session).version(reference)
+            rows, following = attestation_lists.listed(session, version, limit=limit, after=after)
+            return Attestation.listing(rows, f"attestations of {reference}", following)
 
     def record_attestation(
         self,

@@ -27,7 +27,7 @@ from lineage.identity.components import CodeVersion, DataItem, DataVersion, Kind
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.inert import inert
-from lineage.registry import attestations
+from lineage.registry import attestation_lists
 from tests.conftest import a_copy, captured, captured_pipeline, make_registry
 from tests.support.servers import registry_server
 from tests.support.signing import KEY, OTHER, record, signed
@@ -256,7 +256,7 @@ def test_what_was_signed_is_told_where_a_format_has_a_place(registry):
 def test_signatures_beyond_those_that_are_told_are_counted(registry, monkeypatch):
     for key in (KEY, OTHER):
         record(registry, "churn@2", key=key)
-    monkeypatch.setattr(attestations, "MOST_SHOWN", 1)
+    monkeypatch.setattr(attestation_lists, "MOST_SHOWN", 1)
     told = json.loads(exported(registry, "churn@2", "cyclonedx"))["metadata"]["component"]
     values = {one["name"].rpartition(":")[2]: one["value"] for one in told["properties"]}
     assert values["more-attestations"] == "1"

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import text
 
 from lineage.attest import statements
 from lineage.attest.envelope import sealed
+from lineage.attest.statements import About
+from lineage.contract import cursors
 from lineage.contract.requests import LARGEST_ATTESTATION, DeclaredEnvironment
 from lineage.contract.results.records import VersionRecord
+from lineage.database import triggers
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, NotFound, SignatureMismatch, UsageError
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evidence import Evidence, SignedThing
 from lineage.guard.policy import EnvironmentPolicy
-from lineage.registry import attestations
+from lineage.identity.digest import blake3_of
+from lineage.registry import attestation_lists
+from lineage.workflows import attest as attesting
 from lineage.workflows.destination import Destination
 from tests.conftest import EVERYWHERE, add_validated, captured_pipeline
 from tests.support.signing import KEY, OTHER, pem, record, signed
@@ -137,7 +144,8 @@ def test_nobody_fills_the_room_that_others_sign_in(two, url, monkeypatch):
         pytest.skip("it is the registry that counts")
     document = signed(two, "churn@1")
     for number in range(8):
-        padded = document + " " * (LARGEST_ATTESTATION - len(document) - number)
+        another = signed(two, "churn@1", other={"number": number})
+        padded = another + " " * (LARGEST_ATTESTATION - len(another))
         two.record_attestation("churn@1", padded, pem(), actor="mallory")
     with pytest.raises(Conflict, match="mallory recorded 8 attestations of churn@1 already"):
         two.record_attestation("churn@1", document, pem(), actor="mallory")
@@ -145,8 +153,119 @@ def test_nobody_fills_the_room_that_others_sign_in(two, url, monkeypatch):
     assert not again["created"]
     record(two, "churn@1")
     record(two, "churn@2")
-    monkeypatch.setattr(attestations, "MOST_LISTED", 2 * LARGEST_ATTESTATION)
-    assert [one.recorded_by for one in two.attestations("churn@1")] == ["t", "mallory"]
+    monkeypatch.setattr(attestation_lists, "MOST_LISTED", 2 * LARGEST_ATTESTATION)
+    first = two.attestations("churn@1", limit=9)
+    assert [one.recorded_by for one in first] == ["t", "mallory"], "these are all that fit"
+    monkeypatch.setattr(attestation_lists, "MOST_LISTED", 1)
+    (second,) = two.attestations("churn@1", limit=9, after=first.next)
+    assert second.recorded_by == "mallory", "one comes, however large it is"
+    assert len(two.attestations("churn@1")) == 9
+
+
+def test_signatures_come_page_by_page(two):
+    made = [record(two, "churn@1", key=key) for key in (KEY, OTHER)]
+    made.append(record(two, "churn@1", "validation"))
+    whole = two.attestations("churn@1")
+    assert ([one["digest"] for one in whole], whole.next) == (
+        [one["digest"] for one in made[::-1]],
+        None,
+    )
+    first = two.attestations("churn@1", limit=2)
+    second = two.attestations("churn@1", limit=2, after=first.next)
+    assert ([*first, *second], second.next) == ([*whole], None)
+    assert two.attestations("churn@1", limit=3).next is None
+    for ref, limit, after in (
+        ("churn@1", 0, None),
+        ("churn@1", 2, "no"),
+        ("churn@2", 2, first.next),
+    ):
+        with pytest.raises(UsageError):
+            two.attestations(ref, limit=limit, after=after)
+    forged = cursors.encode(cursors.kind_of("attestations", version="1"), 10**10)
+    assert two.attestations("churn@1", after=forged) == whole
+
+
+def respelled(document, key=KEY):
+    """The same signature by the same signer, written in other ways; and made once more."""
+    held = json.loads(document)
+    yield json.dumps(held, indent=2)
+    yield json.dumps(dict(reversed(held.items())) | {"more": 1})
+    envelope = held["dsseEnvelope"]
+    envelope["signatures"][0] |= {"keyid": "any"}
+    envelope["payload"] = envelope["payload"].replace("+", "-").replace("/", "_")
+    yield json.dumps(held)
+    statement = json.loads(base64.urlsafe_b64decode(envelope["payload"]))
+    yield sealed(dict(reversed(statement.items())), key, bundle=True)
+    yield sealed(statement, key, bundle=False)
+
+
+def test_one_signature_is_recorded_once_however_it_is_written(two):
+    """Whether its statement is, in other spellings or signed again; another signer's is another."""
+    document = signed(two, "churn@1")
+    first = two.record_attestation("churn@1", document, pem(), actor="ann")
+    for other in respelled(document):
+        again = two.record_attestation("churn@1", other, pem(), actor="bob")
+        assert again.to_json() == first.to_json() | {"created": False}
+    assert [one["kind"] for one in two.history("churn@1")].count("attested") == 1
+    assert record(two, "churn@1", key=OTHER)["created"]
+    assert record(two, "churn@1", "validation")["created"]
+    assert len(two.attestations("churn@1")) == len(two.show("churn@1").attestations) == 3
+    assert two.show("churn@1")["more_attestations"] == 0
+
+
+@contextmanager
+def unwatched(engine):
+    """A transaction in which rows are written past the program."""
+    with (
+        transaction(engine, writing=True) as connection,
+        triggers.left_out(connection, ["attestation"]),
+    ):
+        yield connection
+
+
+def test_what_was_recorded_twice_before_is_told_once(two, url):
+    """The first that holds: of copies of which somebody changed the oldest, the next."""
+    if url.startswith("http"):
+        pytest.skip("the rows are written beside the server")
+    document = signed(two, "churn@1")
+    record(two, "churn@1")
+    record(two, "churn@1", key=OTHER)
+    copy = (
+        "INSERT INTO attestation SELECT id + :by, version_id, about, validation_id, :digest, "
+        "signed_by, public_key, :document, recorded_at, :who, event FROM attestation WHERE id = 1"
+    )
+    engine = open_engine(url)
+    with unwatched(engine) as connection:
+        for number, other in enumerate(respelled(document), start=11):
+            values = {"document": other, "digest": blake3_of(other.encode())}
+            values |= {"by": number - 1, "who": f"w{number}"}
+            connection.execute(text(copy), values)
+    for shown in (two.attestations("churn@1"), two.show("churn@1").attestations):
+        assert [(one.recorded_by, one.verified) for one in shown] == [("t", True), ("t", True)]
+    with unwatched(engine) as connection:
+        connection.execute(text("UPDATE attestation SET about = 'validation' WHERE id = 1"))
+        connection.execute(text("UPDATE attestation SET public_key = 'x' WHERE id = 11"))
+    told = [(one.recorded_by, one.verified) for one in two.show("churn@1").attestations]
+    assert told == [("w12", True), ("t", True), ("t", False)]
+    demand(two, SignedThing.WEIGHTS)
+    assert len(check(two).details["signatures"]) == 1
+    engine.dispose()
+
+
+def test_what_is_signed_of_the_latest_is_recorded_of_the_same(two):
+    """A version that is registered while it is signed is another one."""
+
+    class Slow:
+        def sealed(self, statement):
+            add_validated(two, "3")
+            return sealed(statement, KEY, bundle=False), KEY.verifying, KEY.verifying
+
+    asked = attesting.Asked(About.VALIDATION)
+    done = attesting.attest(None, two, "churn@latest", asked, Slow())
+    attesting.record(two, done, "ann")
+    assert two.show("churn@latest").ref == "churn@3"
+    assert done.ref == "churn@2"
+    assert [len(two.attestations(ref)) for ref in ("churn@2", "churn@3")] == [1, 0]
 
 
 def test_the_guard_demands_what_the_policy_says(two):

@@ -16,17 +16,19 @@ from lineage.contract import cursors
 from lineage.contract.captured import CapturedPipelineVersion
 from lineage.contract.requests import Direction
 from lineage.contract.results.graph import NodeKind
+from lineage.contract.results.versions import NamedPipeline
 from lineage.database import graph, triggers
 from lineage.database.engine import open_engine, read, transaction
 from lineage.database.lists import Lists, ask, first_of
 from lineage.errors import Conflict, NotFound, NotPermitted, UsageError
 from lineage.export.steps import steps_of
 from lineage.identity.chain import Chain, RunKind, StageRun
-from lineage.identity.components import Components, DataItem, DataVersion, Kind, Known
+from lineage.identity.components import CodeVersion, Components, DataItem, DataVersion, Kind, Known
 from lineage.identity.digest import EMPTY, Digest, blake3_of
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.identity.watched import Distribution, WatchedRun
 from lineage.registry.access import Principal, Scope
+from lineage.registry.graph import impact, opened, subject
 from tests.conftest import (
     BOTH,
     EVERYWHERE,
@@ -38,6 +40,7 @@ from tests.conftest import (
 from tests.support.filled import with_chain
 
 LISTS = create_engine("sqlite://")
+BOUND = Principal("ci", frozenset({Scope.READ}), models=frozenset({"churn"}))
 RAW, FEATURES, WEIGHTS, OTHER = (f"md5:{digit * 32}" for digit in "abcd")
 
 
@@ -249,6 +252,23 @@ def test_a_package_is_found_by_its_name_where_that_is_enough(registry):
         registry.impact("scipy")
 
 
+@BOTH
+def test_a_package_of_others_makes_no_name_ambiguous(registry, monkeypatch):
+    for model, number in (("prep", "1.26.4"), ("churn", "2.1.0"), ("prep", "2.2.0")):
+        run = run_of("train", [FEATURES], [WEIGHTS])
+        ref = add(registry, f"{model}{number}", run, model=model, weights=WEIGHTS)
+        watched = [WatchedRun({}, distributions=(Distribution("numpy", number),))]
+        pipeline = NamedPipeline(registry.pipeline_of(ref).name, registry.show(ref)["pipeline"])
+        registry.validate(ref, pipeline, passed=True, watched=watched, actor="t")
+    seen = registry.speaking_for(BOUND)
+    for few in (opened.FEW, 0):
+        monkeypatch.setattr(opened, "FEW", few)
+        found = seen.impact("NumPy")
+        assert (refs(found), found.meant) == (["churn@1"], ("numpy==2.1.0",))
+        with pytest.raises(NotFound):
+            seen.impact("num")
+
+
 def coded(seed, model="churn", pipeline=None, top=0, **files):
     """A captured version whose pipeline holds files: by their names, the texts in them."""
     version = captured(seed, name=model)
@@ -320,8 +340,7 @@ def test_who_is_bound_finds_no_code_of_others(registry):
     register(registry, coded("2", "prep", shared__py="shared", theirs__py="theirs"), "prep")
     taken = register(registry, coded("3", pipeline="prep", theirs__py="theirs", x__py="x"))
     registry.share_pipeline("prep", "churn", withdraw=True, actor="t")
-    bound = Principal("ci", frozenset({Scope.READ}), models=frozenset({"churn"}))
-    seen = registry.speaking_for(bound)
+    seen = registry.speaking_for(BOUND)
     assert refs(seen.impact("shared.py")) == refs(seen.impact(blake3_of(b"shared"))) == [mine]
     assert (seen.impact("shared.py").meant, seen.impact("shared.py").more) == ((), False)
     for asked in ("theirs.py", "x.py", blake3_of(b"theirs"), "nothing.py"):
@@ -330,6 +349,58 @@ def test_who_is_bound_finds_no_code_of_others(registry):
     assert {"shared.py", "mine.py"} <= {node.name for node in seen.trace(mine).nodes}
     assert not {"theirs.py", "x.py"} & {node.name for node in seen.trace(taken).nodes}
     assert {"theirs.py", "x.py"} <= {node.name for node in registry.trace(taken).nodes}
+
+
+@BOTH
+def test_what_is_not_open_takes_no_room_and_is_not_told_of(registry, monkeypatch):
+    """The newest contents, runs and code of a path are others': the own are found, and no `more`.
+
+    From whichever end it is read: that of the versions, of the contents, or of some of each.
+    """
+    for module, name in ((subject, "MOST"), (impact, "MOST"), (graph, "MOST_LINKED")):
+        monkeypatch.setattr(module, name, 2)
+    shared, hidden = f"md5:{'5' * 32}", "abcdef" + "0" * 34
+
+    def one(seed, model):
+        """A version with contents of its own, and one that all have, under the same names."""
+        digests = (f"md5:{seed * 8}{kind * 24}" for kind in "123")
+        files, named, weights = digests
+        train = StageRun(
+            "train", inputs={"x.csv": files, "all.csv": shared}, outputs={hidden: weights}
+        )
+        version = replace(coded(seed, model, lib__py=f"lib {seed}"), chain=Chain((train,), weights))
+        items = DataVersion((DataItem("item.csv", Digest(named), Known.VERIFIED),))
+        parts = version.components
+        code = CodeVersion(hidden) if seed == "6" else parts.code
+        components = Components(code, items, parts.pipeline, parts.weights)
+        return register(registry, replace(version, components=components), model)
+
+    mine = [one("1", "churn"), one("2", "churn")]
+    theirs = [one(seed, "prep") for seed in "3456"]
+    seen = registry.speaking_for(BOUND)
+
+    def each_end():
+        for few, many in ((opened.FEW, opened.MANY), (0, opened.MANY), (0, 1)):
+            with monkeypatch.context() as patched:
+                patched.setattr(opened, "FEW", few)
+                patched.setattr(opened, "MANY", many)
+                yield
+
+    asked_of = ("x.csv", "all.csv", shared, "item.csv", "lib.py", hidden)
+    for _ in each_end():
+        for asked in asked_of:
+            found = seen.impact(asked)
+            assert (refs(found), found.more) == (mine[::-1], False), asked
+    for asked in asked_of:
+        assert registry.impact(asked).more == (asked != hidden), asked
+    assert refs(registry.impact("x.csv")) == theirs[:1:-1]
+    assert refs(registry.impact(hidden)) == theirs[3:], "a commit is called as a file is"
+    monkeypatch.setattr(subject, "MOST", 1)
+    for _ in each_end():
+        assert (refs(seen.impact("x.csv")), seen.impact("x.csv").more) == (mine[1:], True)
+    registry.delete_version(mine[1], actor="t")
+    for _ in each_end():
+        assert (refs(seen.impact("x.csv")), seen.impact("x.csv").more) == (mine[:1], False)
 
 
 @EVERYWHERE
@@ -516,8 +587,7 @@ def test_who_is_bound_sees_no_version_and_no_run_of_others(registry):
     add(registry, "1", prepared, model="prep", weights=FEATURES)
     base = add(registry, "2", run_of("own", [OTHER], [WEIGHTS]), model="prep", weights=WEIGHTS)
     user = add(registry, "3", run_of("train", [FEATURES], [WEIGHTS]), weights=WEIGHTS, parent=base)
-    bound = Principal("ci", frozenset({Scope.READ}), models=frozenset({"churn"}))
-    seen = registry.speaking_for(bound)
+    seen = registry.speaking_for(BOUND)
     found = seen.trace(user)
     assert {node.name for node in found.nodes if node.kind is NodeKind.RUN} == {"train"}
     assert not any(node.id.startswith("prep@") for node in found.nodes)

@@ -114,6 +114,13 @@ def test_where_it_can_be_replayed_that_is_the_way_to_a_run():
     assert typed(check.remedy) == f"Validate it {STATED}"
 
 
+def test_where_the_pipeline_moves_it_is_the_one_that_is_to_run():
+    (check,) = _decide(WORD, _only(Basis.RUN), pipeline_moves=True).failures
+    assert check.summary.startswith("churn@7's verdict with the pipeline that is to run xxh3:")
+    told = "Validate it with the pipeline that is to run, by a command that is run and watched ("
+    assert typed(check.remedy).startswith(told)
+
+
 @pytest.mark.parametrize(
     ("verdict", "evidence"),
     [
