@@ -64,6 +64,16 @@ _READ: Final = text(
     "w.instance LIMIT :most"
 )
 
+_OUTCOMES: Final = text(
+    "SELECT w.environment, w.version_id, w.start, w.seconds, w.counts, v.number, v.registered_at, "
+    "p.public_digest AS profile, q.public_digest AS pipeline FROM seen_window w "
+    "JOIN model_version v ON v.id = w.version_id JOIN profile p ON p.digest = w.profile_digest "
+    "LEFT JOIN pipeline_version q ON q.pipeline = v.pipeline AND q.digest = w.pipeline_digest "
+    "WHERE v.model = :model AND w.kind = 'outcomes' AND w.instance = '' AND NOT EXISTS "
+    "(SELECT 1 FROM version_note n WHERE n.version_id = v.id AND n.deleted_at IS NOT NULL) "
+    "ORDER BY w.start DESC LIMIT :most"
+)
+
 _PAIR: Final = (
     "environment = :environment AND version_id = :version_id "
     "AND pipeline_digest = :pipeline_digest AND kind = :kind AND seconds <= 86400 "
@@ -202,6 +212,12 @@ def of_pair(
     """The windows of a pair, the newest first: the start and the packed counts of each."""
     asked = pair | {"instance": instance, "most": most}
     return [(row.start, row.counts) for row in connection.execute(_OF_PAIR, asked)]
+
+
+def outcomes_of_model(connection: Connection, model: str, most: int) -> Iterator[Row]:
+    """The outcomes of a model's versions in all environments, the newest first."""
+    for found in connection.execute(_OUTCOMES, {"model": model, "most": most}).mappings():
+        yield dict(found) | {"counts": unpacked(found["counts"])}
 
 
 def counted_slots(connection: Connection) -> list[tuple[str, str]]:

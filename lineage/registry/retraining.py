@@ -1,7 +1,8 @@
-"""When to retrain a model: what its verdicts say of its metric at which age.
+"""When to retrain a model: what verdicts and realised outcomes say of its metric at which age.
 
 A verdict counts where it is on data that its version, with this pipeline, was not measured on
-before. :func:`advised` takes measurements, whatever they are of.
+before; outcomes are :mod:`.realised_ages`'. :func:`advised` takes measurements, whatever they are
+of.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from lineage.errors import UsageError
 from lineage.evidence.ageing import LARGEST, age_on_same_data, change_with_age, missing
 from lineage.evidence.retrain import advise
 from lineage.guard.flat_metrics import flattened, is_of_command
+from lineage.registry.realised_ages import METRIC, outcomes_at_age
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -96,7 +98,11 @@ def retraining(sight: Sight, model: str, metric: str | None, costs: Costs | None
     verdicts, more = _verdicts(sight.session, name)
     named = metric or _only_metric(name, verdicts)
     left_out: Counter[str] = Counter()
-    measured = _measured(sight.session, verdicts, named, left_out)
+    born: dict[int, dt.datetime] = {}
+    measured = _measured(sight.session, verdicts, named, left_out, born)
+    if named == METRIC:
+        measured += outcomes_at_age(sight, name, born, measured)
+        measured.sort(key=lambda one: (one.age, one.validation or 0))
     told = advised(name, named, measured, costs)
     if not measured and verdicts:
         told = replace(told, missing=f"no verdict says it; they say {_some(_metrics(verdicts))}")
@@ -185,9 +191,16 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _measured(
-    session: Session, verdicts: Sequence[_Verdict], metric: str, left_out: Counter[str]
+    session: Session,
+    verdicts: Sequence[_Verdict],
+    metric: str,
+    left_out: Counter[str],
+    born: dict[int, dt.datetime],
 ) -> list[MetricAtAge]:
-    """The verdicts that count, as measurements; why the others do not is counted."""
+    """The verdicts that count, as measurements; why the others do not is counted.
+
+    When versions were new is put into ``born``.
+    """
     telling = [one for one in verdicts if abs(one.numbers.get(metric, math.inf)) <= LARGEST]
     if len(telling) < len(verdicts):
         left_out["without the metric"] = len(verdicts) - len(telling)
@@ -198,7 +211,6 @@ def _measured(
         for digest in (one.profile, one.data):
             if digest is not None:
                 first_named.setdefault(digest, one.validated_at)
-    born: dict[int, dt.datetime] = {}
     counted: dict[tuple[int, str, str], MetricAtAge] = {}
     for one in telling:
         if one.profile is not None and one.profile not in looks:
@@ -310,7 +322,7 @@ def _notes(
         failed = len(_alarms(measured))
         later = len({one.observation.line for one in measured if one.age > 0})
         if not failed:
-            yield "No version failed on later data: what retraining at alarms costs is not known."
+            yield "No verdict failed on later data: what retraining at alarms costs is not known."
         elif failed < later:
             yield (
                 f"{later - failed} of {later} versions did not fail on later data: at alarms is "

@@ -28,8 +28,8 @@ class MetricAtAge:
     ``at`` is when the data is of: the middle of its time windows, where ``dated_by`` is
     ``windows``, else (``recorded``) the first verdict that named it. ``age`` is that in days since
     the version was new. ``source`` is what measured it: ``verdict``, whose number is ``validation``
-    and which ``passed`` or did not; both are None of what is no verdict. ``rows`` and ``data`` (a
-    digest of the profile or of the data) are None where that is not known.
+    and which ``passed`` or did not; or the ``outcomes`` of a month, of which both are None.
+    ``rows`` and ``data`` (a digest of the profile or of the data) are None where that is not known.
     """
 
     ref: str

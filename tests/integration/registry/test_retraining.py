@@ -7,7 +7,10 @@ import pytest
 from lineage.errors import NotFound, UsageError
 from lineage.registry import retraining
 from tests.conftest import BOTH, add_version, captured_pipeline
+from tests.integration.registry.test_drift import FIRST, REFERENCE, sent, serve
 from tests.support.fading import fading, measured
+from tests.unit.evidence.test_drift import profile
+from tests.unit.evidence.worlds import days
 
 
 @BOTH
@@ -109,3 +112,32 @@ def test_what_is_read_is_bounded_and_that_is_said(registry, monkeypatch):
     }
     assert {one.dated_by for one in told.observations} == {"windows"}
     assert 0 < len(told.observations) < 5 < len(whole.observations)
+
+
+@BOTH
+def test_months_of_outcomes_are_measurements_where_no_verdict_tells_of_them(registry):
+    pipeline = serve(registry)
+    served = profile(days(2, 100, FIRST, rows=40))
+    sent(registry, pipeline, served)
+    sent(registry, pipeline, served, stream="b", outcomes=True)
+    told = {"metrics": {"auc": 0.7, "f1": 0.5}, "passed": True, "actor": "t"}
+    registry.validate("churn@1", captured_pipeline(), profile=REFERENCE, **told)
+    found = registry.retrain("churn", metric="auc")
+    first, *later = found.observations
+    assert (first.source, first.age, first.value) == ("verdict", 0, 0.7)
+    assert [(one.source, f"{one.at:%Y-%m}", one.rows) for one in later] == [
+        ("outcomes", "2025-03", 8 * 40),
+        ("outcomes", "2025-04", 30 * 40),
+        ("outcomes", "2025-05", 31 * 40),
+        ("outcomes", "2025-06", 30 * 40),
+        ("outcomes", "2025-07", 40),
+    ]
+    assert (later[1].validation, later[1].passed, later[1].dated_by) == (None, None, "windows")
+    assert found.change.observations == 6
+    april = profile(days(3, 28, FIRST + 9))
+    registry.validate("churn@1", captured_pipeline(), profile=april, **told)
+    after = registry.retrain("churn", metric="auc").observations
+    assert [one.source for one in after if f"{one.at:%Y-%m}" == "2025-04"] == ["verdict"]
+    assert {one.source for one in registry.retrain("churn", metric="f1").observations} == {
+        "verdict"
+    }
