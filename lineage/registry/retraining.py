@@ -206,6 +206,7 @@ def _measured(
         left_out["without the metric"] = len(verdicts) - len(telling)
     looks = _looks(session, telling)
     named = _public(session, telling)
+    described = _described(telling, looks)
     first_named: dict[str, dt.datetime] = {}
     for one in verdicts:
         for digest in (one.profile, one.data):
@@ -216,9 +217,10 @@ def _measured(
         if one.profile is not None and one.profile not in looks:
             left_out["with a profile beyond what is read at once"] += 1
             continue
-        look = looks.get(one.profile or "")
+        profile = one.profile or described.get(one.data or "")
+        look = looks.get(profile or "")
         windows = look.middle if look is not None else None
-        key = one.profile or one.data
+        key = profile or one.data
         at = windows or (first_named[key] if key is not None else one.validated_at)
         new = born.setdefault(
             one.version, min(one.registered_at, windows) if windows else one.registered_at
@@ -246,6 +248,15 @@ def _measured(
             named[key] if key is not None else None,
         )
     return sorted(counted.values(), key=lambda one: (one.age, one.validation or 0))
+
+
+def _described(verdicts: Iterable[_Verdict], looks: Mapping[str, _Data]) -> dict[str, str]:
+    """By data, the profile that another verdict on it has; none where profiles differ."""
+    profiles: dict[str, set[str]] = {}
+    for one in verdicts:
+        if one.data is not None and one.profile in looks:
+            profiles.setdefault(one.data, set()).add(one.profile or "")
+    return {data: next(iter(of)) for data, of in profiles.items() if len(of) == 1}
 
 
 def _looks(session: Session, verdicts: Sequence[_Verdict]) -> dict[str, _Data]:

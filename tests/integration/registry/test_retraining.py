@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lineage.errors import NotFound, UsageError
+from lineage.identity.components import DataItem, DataVersion, Known
+from lineage.identity.digest import Digest
 from lineage.registry import retraining
 from tests.conftest import BOTH, add_version, captured_pipeline
 from tests.integration.registry.test_drift import FIRST, REFERENCE, sent, serve
-from tests.support.fading import fading, measured
+from tests.support.fading import fading, measured, of_month
 from tests.unit.evidence.test_drift import profile
 from tests.unit.evidence.worlds import days
 
@@ -112,6 +114,24 @@ def test_what_is_read_is_bounded_and_that_is_said(registry, monkeypatch):
     }
     assert {one.dated_by for one in told.observations} == {"windows"}
     assert 0 < len(told.observations) < 5 < len(whole.observations)
+
+
+@BOTH
+def test_data_is_dated_by_the_profile_that_any_verdict_on_it_has(registry):
+    ref = add_version(registry)
+    data = DataVersion((DataItem("test.csv", Digest("md5:" + "b" * 32), Known.VERIFIED, 8),))
+    for month in (None, 4):
+        registry.validate(
+            ref,
+            captured_pipeline(),
+            passed=True,
+            metrics={"auc": 0.9},
+            data=data,
+            profile=None if month is None else of_month(month),
+            actor="t",
+        )
+    (once,) = registry.retrain("churn").observations
+    assert (once.dated_by, once.age, f"{once.at:%Y-%m}") == ("windows", 0, "2020-04")
 
 
 @BOTH
