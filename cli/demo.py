@@ -266,8 +266,8 @@ def _spring_ends(terminal: Terminal) -> None:
     terminal.run("dvc checkout --quiet")
     terminal.run("python score.py 5-12")
     terminal.tell("What validation saw, what production saw, and what came true, in counts:")
-    terminal.run(f"lineage validate {MODEL}@2 --profile scored/validation.csv")
-    served = f"{MODEL} --env production --data scored/served.csv"
+    terminal.run(f"lineage validate {MODEL}@2 --profile scored/validation.parquet")
+    served = f"{MODEL} --env production --data scored/served.parquet"
     terminal.run(f"lineage observe {served}")
     terminal.run(f"lineage outcomes {served}")
     terminal.tell("What changed, and what it did to the model: the estimate, and the outcomes.")

@@ -60,11 +60,11 @@ def told(folder: Path) -> Answer:
     command("git", "add", "--all", cwd=folder)()
     command(*GIT, "commit", "--quiet", "--message", "Train on January to April", cwd=folder)()
     lineage(folder, "register", MODEL)
-    lineage(folder, "validate", f"{MODEL}@1", "--profile", "scored/validation.csv")
+    lineage(folder, "validate", f"{MODEL}@1", "--profile", "scored/validation.parquet")
     lineage(folder, "pipeline", "deploy", MODEL, "--env", "production")
     lineage(folder, "promote", f"{MODEL}@1", "--env", "production")
     for verb in ("observe", "outcomes"):
-        lineage(folder, verb, MODEL, "--env", "production", "--data", "scored/served.csv")
+        lineage(folder, verb, MODEL, "--env", "production", "--data", "scored/served.parquet")
     words = [BIN / "lineage", "drift", MODEL, "--env", "production", "--json"]
     asked = subprocess.run(words, cwd=folder, check=True, capture_output=True)
     answer: Answer = json.loads(asked.stdout)

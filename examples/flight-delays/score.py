@@ -1,16 +1,17 @@
-"""Score departures with the model that is here, as CSV files: what validation saw, and what came.
+"""Score departures with the model that is here: those that validation saw, and those that came.
 
     python score.py 5-12
 
-writes ``scored/validation.csv`` (the newest days of the data, which the model did not learn from)
-and ``scored/served.csv`` (those months of 2013). A row has what a departure looked like, when it
-was to leave, the score, and whether it was late.
+writes ``scored/validation.parquet`` (the newest days of the data, which the model did not learn
+from) and ``scored/served.parquet`` (those months of 2013). A row has what a departure looked like,
+when it was to leave, the score, and whether it was late.
 """
 
 import pickle  # nosec B403 # its own model
 import sys
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import yaml
@@ -22,45 +23,47 @@ from featurize import features
 SEEN = ["hour", "weekday", "traffic", "distance"]
 
 
-def score(frame: pd.DataFrame, columns: list[str], model: object) -> pd.DataFrame:
-    """The departures as a host sees them, with their scores; ``columns`` are the model's own."""
-    table = features(frame, frame["dest"].nunique())
-    known = [name for name in columns if name.startswith("dest_") and name != "dest_other"]
-    x = table.reindex(columns=columns, fill_value=0)
-    x["dest_other"] = 1 - x[known].sum(axis=1)
-    late_after = yaml.safe_load(Path("params.yaml").read_text())["prepare"]["late_after_minutes"]
-    late = frame["late"] if "late" in frame else frame["dep_delay"] > late_after
+def write(path: Path, frame: pd.DataFrame, table: pd.DataFrame, model: object) -> None:
+    """Write departures as a host sees them, with their scores; ``table`` has their features."""
     clock = frame["sched_dep_time"]
     minutes = pd.to_timedelta(60 * (clock // 100) + clock % 100, "m")
-    return table[SEEN].assign(
+    scored = table[SEEN].assign(
         hour=table["hour"].round(2),
         origin=frame["origin"],
         carrier=frame["carrier"],
         dest=frame["dest"],
         at=pd.to_datetime(frame[["year", "month", "day"]]) + minutes,
-        late=late.astype(int),
-        score=model.predict_proba(x.to_numpy(np.float32))[:, 1].round(6),
+        late=frame["late"],
+        score=model.predict_proba(table.to_numpy(np.float32))[:, 1].round(6),
     )
+    duckdb.from_df(scored).write_parquet(str(path))
+    print(f"{len(scored):,} departures scored to {path}")
 
 
 def main(months: str) -> None:
     """Score the validation's days, and the months ``first-last``."""
     first, _, last = months.partition("-")
     params = yaml.safe_load(Path("params.yaml").read_text())
-    learned = pd.read_csv("data/prepared.csv")
-    day = pd.to_datetime(learned[["year", "month", "day"]]).dt.day_of_year
-    columns = list(features(learned, params["featurize"]["top_destinations"]).columns)
-    flights = pd.read_csv(departures(), usecols=COLUMNS)
-    served = flights[flights["month"].between(int(first), int(last or first))]
-    served = served.dropna(subset=["dep_time", "dep_delay"])  # cancelled ones
-    newest = learned[day > np.quantile(day, 1 - params["split"]["test_fraction"])]
     model = pickle.loads(Path("models/model.pkl").read_bytes())  # nosec B301 # its own model
     folder = Path("scored")
     folder.mkdir(exist_ok=True)
     (folder / ".gitignore").write_text("*\n")
-    for name, rows in (("validation", newest), ("served", served)):
-        score(rows, columns, model).to_csv(folder / f"{name}.csv", index=False)
-        print(f"{len(rows):,} departures scored to {folder / name}.csv")
+
+    learned = pd.read_csv("data/prepared.csv")
+    table = features(learned, params["featurize"]["top_destinations"])
+    day = table["day_of_year"]
+    newest = day > np.quantile(day, 1 - params["split"]["test_fraction"])
+    write(folder / "validation.parquet", learned[newest], table[newest], model)
+
+    flights = pd.read_csv(departures(), usecols=COLUMNS)
+    served = flights[flights["month"].between(int(first), int(last or first))]
+    served = served.dropna(subset=["dep_time", "dep_delay"])  # cancelled ones
+    late = served["dep_delay"] > params["prepare"]["late_after_minutes"]
+    served = served.assign(late=late.astype(int))
+    busy = {name.removeprefix("dest_") for name in table.columns if name.startswith("dest_")}
+    known = served.assign(dest=served["dest"].where(served["dest"].isin(busy), "other"))
+    its_own = features(known, len(busy)).reindex(columns=table.columns, fill_value=0)
+    write(folder / "served.parquet", served, its_own, model)
 
 
 if __name__ == "__main__":
