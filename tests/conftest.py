@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from lineage.connection import connect
 from lineage.contract.captured import CapturedPipelineVersion, CapturedVersion
@@ -33,7 +34,7 @@ from lineage.identity.components import (
 from lineage.identity.digest import Digest, blake3_of, xxh3
 from lineage.identity.pipeline import Manifest, PipelineVersion, Stage
 from lineage.weights.copies import NewCopy, StoreAddress
-from tests.support import commands, registries
+from tests.support import LONG, commands, registries
 from tests.support.commands import BIN, Result
 from tests.support.once import WORKER, made_once
 from tests.support.registries import make_registry
@@ -56,6 +57,9 @@ for _database in (sqlite, postgresql):
     share_compiled(_database)
 share_certificates()
 share_routes()
+if not LONG:  # other examples in each run; what fails once is kept and tried first
+    settings.register_profile("short", max_examples=25)
+    settings.load_profile("short")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more threads than cores wait by spinning
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
     signal.signal(signal.SIGINT, signal.default_int_handler)

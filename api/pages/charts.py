@@ -122,7 +122,8 @@ def chart(
 
 def aged(told: Retraining, size: tuple[int, int] = (720, 240)) -> Chart | None:
     """A chart of a metric over age, all versions at one level; None where there is no line."""
-    change, points = told.change, told.points
+    change, points = told.line, told.points
+    what = "measurements" if told.basis == "measured" else "estimates"
     if change is None:
         return None
     ends = [change.fresh, change.at(change.oldest)]
@@ -146,7 +147,7 @@ def aged(told: Retraining, size: tuple[int, int] = (720, 240)) -> Chart | None:
         tuple((y(value), number(value)) for value in (low, low + span / 2, low + span)),
         "new",
         f"{change.oldest:.0f} days old",
-        f"{told.metric} over age: {len(dots)} measurements, each version drawn at the level of "
+        f"{told.metric} over age: {len(dots)} {what}, each version drawn at the level of "
         f"all, and the line through them, from {number(ends[0])} to {number(ends[1])}.",
         of_versions=False,
     )
@@ -154,7 +155,8 @@ def aged(told: Retraining, size: tuple[int, int] = (720, 240)) -> Chart | None:
 
 def _at_age(one: Observation) -> str:
     """What is told where somebody points at a measurement."""
-    return f"{one.line.partition(' ')[0]} at {one.age:.0f} days"
+    ref, _, *seen_in = one.line.split(" ")
+    return f"{ref} at {one.age:.0f} days" + (f" in {seen_in[0]}" if seen_in else "")
 
 
 def _title(one: Measured, serves: Sequence[str], served: Sequence[str]) -> str:

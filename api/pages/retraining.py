@@ -41,10 +41,10 @@ def retraining(
     wrong: UsageError | None = None
     try:
         money = [_money(text) for text in (per_point, retrain_cost)]
-        if chosen is not None:
-            told = registry.retrain(name, metric=chosen, per_point=money[0], retrain_cost=money[1])
+        told = registry.retrain(name, metric=chosen, per_point=money[0], retrain_cost=money[1])
+        chosen = told.metric
     except UsageError as error:
-        wrong = error
+        wrong = error if chosen or per_point or retrain_cost else None  # nothing was measured
     return visit.page(
         "retraining.html",
         status=200 if wrong is None else wrong.http_status,

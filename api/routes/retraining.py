@@ -24,7 +24,8 @@ Metric = Annotated[
     Query(
         min_length=1,
         max_length=200,
-        description="The metric, as a search names it; may be left out where verdicts have one.",
+        description="The metric, as a search names it; may be left out where verdicts have one, or "
+        "outcomes alone are known.",
         examples=["auc"],
     ),
 ]
@@ -65,7 +66,7 @@ def retraining(
     per_point: PerPoint = None,
     retrain_cost: RetrainCost = None,
 ) -> Response:
-    """How a metric changes with age, by the verdicts on later data, and what pays in a year.
+    """How a metric changes with age, by verdicts on later data and outcomes, and what pays.
 
     It advises, and triggers nothing. With too little history `missing` says what is missing.
     """

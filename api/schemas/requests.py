@@ -223,6 +223,7 @@ class PolicyBody(Body):
     rollout: Span | None = None
     waive: dict[str, list[Line]] = Field(default_factory=dict)
     alarms_per_year: Annotated[float, Field(gt=0, le=366)] = 1.0
+    like_production: Literal["off", "warn", "require"] = "off"
 
 
 class DeclaredBody(Body):

@@ -8,7 +8,11 @@ from .responses import Answer
 
 
 class RetrainingAnswer(Answer):
-    """A metric by age, its change with an interval, and schedules with what they cost a year."""
+    """A metric by age, its change with an interval, and schedules with what they cost a year.
+
+    `basis` is what is priced: `measured`, or, where no outcome is known and verdicts are too few,
+    `estimated`, of `estimates` from the scores alone, which cannot see concept drift.
+    """
 
     model: str
     metric: str
@@ -20,3 +24,7 @@ class RetrainingAnswer(Answer):
     advice: dict[str, Any] | None
     left_out: dict[str, int]
     notes: list[str]
+    estimates: list[dict[str, Any]]
+    estimated: dict[str, Any] | None
+    basis: str | None
+    watched: dict[str, float] | None

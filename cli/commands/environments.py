@@ -167,6 +167,9 @@ def _policy(policy: dict[str, Any]) -> list[str]:
         lines.append(f"packages   as validated: {', '.join(policy['match_packages'])}")
     if policy.get("alarms_per_year", 1.0) != 1.0:
         lines.append(f"alarms     {policy['alarms_per_year']:g} of drift a year and model")
+    if policy.get("like_production", "off") != "off":
+        demanded = "must be" if policy["like_production"] == "require" else "should be"
+        lines.append(f"data       of a validation {demanded} like production's of late")
     lines += [f"waive      {code}: {', '.join(who)}" for code, who in policy["waive"].items()]
     return lines
 

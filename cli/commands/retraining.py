@@ -39,10 +39,10 @@ def retrain(
 ) -> None:
     """Show how a metric changes with a model's age, and which schedule of retraining pays.
 
-    The verdicts on later data count: validate versions again on what came since. What the metric is
-    worth and what a retraining costs is as [models.NAME.value] of lineage.toml says, where it is
-    not said here. It advises, and triggers nothing; exit code 0 also where there is not enough
-    history.
+    Verdicts on later data count, and of the AUC what came true (lineage outcomes); what the scores
+    alone say is told beside, as an estimate. What the metric is worth and what a retraining costs
+    is as [models.NAME.value] of lineage.toml says, where it is not said here. It advises, and
+    triggers nothing; exit code 0 also where there is not enough history.
 
     Example: `lineage retrain churn --metric auc --per-point 40 --retrain-cost 900`
     """
@@ -74,11 +74,12 @@ def _say(told: Retraining) -> None:
             f"note: Validate versions of {told.model} again on later data: lineage validate "
             f"{told.model}@1 --profile DATA"
         )
+    if told.line is None:
         return
     from ..reports.retraining import plot
 
     output.say()
-    for line in plot(told.points, told.change):
+    for line in plot(told.points, told.line, "●" if told.basis == "measured" else "○"):
         output.say(line)
     output.say()
     if told.advice is None:

@@ -14,8 +14,8 @@ HEIGHT: Final = 12
 """Characters of the picture, without its axes."""
 
 
-def plot(points: Sequence[Observation], change: Change) -> Iterator[str]:
-    """The lines of the picture; ``●`` is a measurement, ``·`` the line."""
+def plot(points: Sequence[Observation], change: Change, dot: str = "●") -> Iterator[str]:
+    """The lines of the picture; ``dot`` is a measurement, ``·`` the line."""
     oldest = change.oldest or 1.0
     line = [change.at(oldest * column / (WIDTH - 1)) for column in range(WIDTH)]
     values = [*line, *(one.value for one in points)]
@@ -29,7 +29,7 @@ def plot(points: Sequence[Observation], change: Change) -> Iterator[str]:
     for column, value in enumerate(line):
         cells[row(value)][column] = "·"
     for one in points:
-        cells[row(one.value)][round(one.age / oldest * (WIDTH - 1))] = "●"
+        cells[row(one.value)][round(one.age / oldest * (WIDTH - 1))] = dot
     labels = {0: f"{high:.5g}", HEIGHT // 2: f"{high - span * (HEIGHT // 2) / (HEIGHT - 1):.5g}"}
     labels[HEIGHT - 1] = f"{low:.5g}"
     room = max(map(len, labels.values()))

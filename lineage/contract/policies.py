@@ -18,7 +18,14 @@ from lineage import timestamps
 from lineage.contract.validation import first_problem, requirement
 from lineage.errors import UsageError
 from lineage.guard.evidence import BASES, Basis, Evidence, SignedThing
-from lineage.guard.policy import ALL_PACKAGES, ANYBODY, WAIVABLE, Demand, EnvironmentPolicy
+from lineage.guard.policy import (
+    ALL_PACKAGES,
+    ANYBODY,
+    WAIVABLE,
+    Demand,
+    EnvironmentPolicy,
+    LikeProduction,
+)
 from lineage.identity import signers
 from lineage.identity.components import EnvironmentKind, Proof
 from lineage.identity.references import check_environment_name, check_name
@@ -167,6 +174,7 @@ class EnvironmentTable(PolicyTable):
     rollout: Span | None = None
     waive: dict[Annotated[str, AfterValidator(_rule)], People] = Field(default_factory=dict)
     alarms_per_year: Annotated[float, Field(gt=0, le=MOST_ALARMS, allow_inf_nan=False)] = 1.0
+    like_production: Annotated[LikeProduction, Field(strict=False)] = LikeProduction.OFF
 
     @model_validator(mode="after")
     def _says_one_thing_of_what_is_carried(self) -> Self:
@@ -214,6 +222,7 @@ class EnvironmentTable(PolicyTable):
             rollout=self.rollout,
             waive={code: tuple(people) for code, people in self.waive.items() if people},
             alarms_per_year=self.alarms_per_year,
+            like_production=self.like_production,
         )
 
 

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from lineage.guard.policy import EnvironmentPolicy
 
 
+SEEN: Final = "seen-lately"
+"""Where a session keeps its looks at what production saw: what is written does not end them."""
+
+
 @dataclass
 class Known(KnownRows):
     """What is known in one environment, at one event."""

@@ -96,6 +96,17 @@ def of_version(session: Session, version_id: int, digest: str) -> tuple[str, Pro
     return None if blake3 is None else (blake3, _parsed(session, blake3))
 
 
+def of_validation(session: Session, validation_id: int) -> Profile | None:
+    """The profile of the data of a validation, if there is one."""
+    link = session.get(tables.ValidationProfile, validation_id)
+    return _parsed(session, link.profile_blake3) if link is not None else None
+
+
+def by_blake3(session: Session, blake3: str) -> Profile:
+    """A profile that is there."""
+    return _parsed(session, blake3)
+
+
 def known(session: Session, digest: str) -> Profile:
     """The profile that a window names by its XXH3."""
     table = tables.Profile

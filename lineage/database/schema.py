@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-HEAD: Final = "0027"
+HEAD: Final = "0028"
 """The newest migration; a test holds it against the migrations folder."""
 
 SEARCHED: Final = "0021"

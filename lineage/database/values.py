@@ -13,12 +13,12 @@ from lineage.guard.facts import (
     Approval,
     RecordedRun,
     Root,
-    UnseenCode,
     Verdict,
     Waiver,
     WeightsState,
 )
 from lineage.guard.requirements import Outcome
+from lineage.guard.unseen import UnseenCode
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion
 from lineage.identity.watched import WatchedRun

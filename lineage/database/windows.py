@@ -16,9 +16,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zlib
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 
 from lineage import timestamps
 from lineage.database.tables.windows import MERGED
@@ -26,7 +27,7 @@ from lineage.evidence.parts import added
 from lineage.evidence.reader import LARGEST_COUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -64,16 +65,6 @@ _READ: Final = text(
     "w.instance LIMIT :most"
 )
 
-_OUTCOMES: Final = text(
-    "SELECT w.environment, w.version_id, w.start, w.seconds, w.counts, v.number, v.registered_at, "
-    "p.public_digest AS profile, q.public_digest AS pipeline FROM seen_window w "
-    "JOIN model_version v ON v.id = w.version_id JOIN profile p ON p.digest = w.profile_digest "
-    "LEFT JOIN pipeline_version q ON q.pipeline = v.pipeline AND q.digest = w.pipeline_digest "
-    "WHERE v.model = :model AND w.kind = 'outcomes' AND w.instance = '' AND NOT EXISTS "
-    "(SELECT 1 FROM version_note n WHERE n.version_id = v.id AND n.deleted_at IS NOT NULL) "
-    "ORDER BY w.start DESC LIMIT :most"
-)
-
 _PAIR: Final = (
     "environment = :environment AND version_id = :version_id "
     "AND pipeline_digest = :pipeline_digest AND kind = :kind AND seconds <= 86400 "
@@ -97,6 +88,34 @@ _SUMMARY: Final = text(
 _OF_PAIR: Final = text(
     f"SELECT start, counts FROM seen_window WHERE {_PAIR} "  # nosec B608 # noqa: S608 - our own names
     "AND profile_digest = :profile_digest AND instance = :instance ORDER BY start DESC LIMIT :most"
+)
+
+_OF_MODEL: Final = text(
+    "SELECT w.environment, w.version_id, w.pipeline_digest, w.profile_digest, w.start, w.seconds, "
+    "w.counts, v.number, v.registered_at FROM seen_window w "
+    "JOIN model_version v ON v.id = w.version_id "
+    "WHERE v.model = :model AND w.kind = :kind AND w.instance = '' "
+    "AND w.environment IN :environments AND NOT EXISTS "
+    "(SELECT 1 FROM version_note n WHERE n.version_id = v.id AND n.deleted_at IS NOT NULL) "
+    "ORDER BY w.start DESC, w.environment, w.version_id, w.pipeline_digest, w.profile_digest, "
+    "w.seconds LIMIT :most"
+).bindparams(bindparam("environments", expanding=True))
+
+_OF_SLOT: Final = (
+    "w.environment = :environment AND v.model = :model AND w.kind = 'inputs' AND w.instance = '' "
+    "AND w.seconds <= 86400 AND w.start >= :since AND w.start < :until"
+)
+_LATELY: Final = text(
+    "SELECT w.profile_digest, max(w.start) AS last, "  # nosec B608 # noqa: S608 - our own names
+    "sum(CASE WHEN w.start >= :lately THEN CAST(w.rows AS DOUBLE PRECISION) ELSE 0 END) AS newest "
+    "FROM seen_window w JOIN model_version v ON v.id = w.version_id "
+    f"WHERE {_OF_SLOT} AND w.rows > 0 GROUP BY w.profile_digest"
+)
+_SEEN: Final = text(
+    "SELECT w.start, v.number, w.counts FROM seen_window w "  # nosec B608 # noqa: S608 - our own names
+    "JOIN model_version v ON v.id = w.version_id "
+    f"WHERE {_OF_SLOT} AND w.profile_digest = :profile_digest AND w.rows > 0 "
+    "ORDER BY w.start DESC, v.number DESC, w.pipeline_digest, w.seconds LIMIT :most"
 )
 
 _COUNTED: Final = text(
@@ -195,6 +214,33 @@ def scales(connection: Connection, pair: Row) -> list[str]:
     return [row.profile_digest for row in connection.execute(_SCALES, pair | {"since": lately})]
 
 
+def scale_of_slot(connection: Connection, slot: Row) -> str | None:
+    """The profile (by its BLAKE3) on which most rows of a slot's inputs were counted at last.
+
+    That is of the week up to the newest window, whichever version was asked.
+
+    Args:
+        connection: a transaction.
+        slot: ``environment``, ``model``; ``since`` and ``until``, in which the windows begin.
+    """
+    found = connection.execute(_LATELY, slot | {"lately": slot["since"]}).all()
+    if len(found) > 1:
+        newest = timestamps.moment(max(row.last for row in found))
+        lately = start_of(newest - dt.timedelta(days=6))
+        found = connection.execute(_LATELY, slot | {"lately": lately}).all()
+    best = max(found, key=lambda row: (row.newest, row.last, row.profile_digest), default=None)
+    return best.profile_digest if best is not None else None
+
+
+def of_slot(connection: Connection, slot: Row, most: int) -> list[tuple[str, int, bytes]]:
+    """A slot's inputs on the scale of ``profile_digest``, whichever version was asked.
+
+    The newest are first: the start, the version's number, and the packed counts of each.
+    """
+    rows = connection.execute(_SEEN, slot | {"most": most})
+    return [(row.start, row.number, row.counts) for row in rows]
+
+
 def instances(connection: Connection, pair: Row) -> list[str]:
     """The hosts that counted the windows of a pair on the scale of ``profile_digest``, by name."""
     return [row.instance for row in connection.execute(_INSTANCES, pair)]
@@ -214,10 +260,17 @@ def of_pair(
     return [(row.start, row.counts) for row in connection.execute(_OF_PAIR, asked)]
 
 
-def outcomes_of_model(connection: Connection, model: str, most: int) -> Iterator[Row]:
-    """The outcomes of a model's versions in all environments, the newest first."""
-    for found in connection.execute(_OUTCOMES, {"model": model, "most": most}).mappings():
-        yield dict(found) | {"counts": unpacked(found["counts"])}
+def of_model(
+    connection: Connection, model: str, kind: str, environments: Sequence[str], most: int
+) -> Iterator[Row]:
+    """The windows of all versions of a model that are there, the newest first.
+
+    ``counts`` are packed; beside them are the version's ``number`` and its ``registered_at``.
+    """
+    asked = {"model": model, "kind": kind, "environments": list(environments), "most": most}
+    options = {"yield_per": AT_ONCE}
+    with closing(connection.execute(_OF_MODEL, asked, execution_options=options)) as rows:
+        yield from map(dict, rows.mappings())
 
 
 def counted_slots(connection: Connection) -> list[tuple[str, str]]:

@@ -37,7 +37,8 @@ _BENT: Final = 2.0
 class Observation:
     """What a version was measured to be worth on some data.
 
-    ``line`` names what has one level (a version with a pipeline version), ``data`` the data.
+    ``line`` names what has one level (a version with a pipeline version), ``data`` the data;
+    ``block`` a stretch of time whose data are alike, None for data that stands for itself.
     """
 
     line: str
@@ -47,6 +48,12 @@ class Observation:
     rows: int | None
     """Of the data; None where that is not known."""
     data: str
+    block: str | None = None
+
+    @property
+    def cluster(self) -> str:
+        """What may move together: all of a block, or all of some data."""
+        return self.block or self.data
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,9 @@ class Change:
     observations: int
     """Those that count: of lines that were measured at more than one age."""
     lines: int
+    """Levels: of versions with a pipeline version, and of what was seen of them anywhere."""
     data_sets: int
+    """Those that tell by themselves: a block counts as one."""
     youngest: float
     oldest: float
     """Days: the ages between which it was measured."""
@@ -81,7 +90,7 @@ def change_with_age(observations: Iterable[Observation]) -> Change | None:
     Returns:
         None where :func:`missing` says what there is too little of.
     """
-    return _slope(list(observations), lambda one: one.line, lambda one: one.data)
+    return _slope(list(observations), lambda one: one.line, lambda one: one.cluster)
 
 
 def age_on_same_data(observations: Iterable[Observation]) -> Change | None:
@@ -100,7 +109,7 @@ def missing(observations: Sequence[Observation]) -> str | None:
     """What there is too little of, in a sentence; None where there is enough."""
     useful = _useful(observations, lambda one: one.line)
     later = len(useful) - len({one.line for one in useful})
-    data_sets = len({one.data for one in useful})
+    data_sets = len({one.cluster for one in useful})
     if later < ENOUGH_LATER:
         return (
             f"{later} of {len(observations)} measurements "
@@ -151,7 +160,7 @@ def _slope(
         fitting.mean([one.value for one in rows]) - slope * mean_age,
         len(rows),
         len({one.line for one in rows}),
-        len({one.data for one in rows}),
+        len({one.cluster for one in rows}),
         min(one.age for one in rows),
         oldest,
         steeper,

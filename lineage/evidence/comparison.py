@@ -70,8 +70,8 @@ def distance(first: Column | None, second: Column | None) -> float:
         return 1.0
     if not first.rows or not second.rows:
         return 0.0 if first.rows == second.rows else 1.0
-    missing = _variation(_missing(first), _missing(second), first.rows, second.rows)
-    return min(1.0, max(missing, _apart(first, second)))
+    gone = variation(missing(first), missing(second), first.rows, second.rows)
+    return min(1.0, max(gone, _apart(first, second)))
 
 
 def _apart(first: Column, second: Column) -> float:
@@ -81,7 +81,7 @@ def _apart(first: Column, second: Column) -> float:
     ours, theirs = _counted(first), _counted(second)
     if isinstance(first, CategoryColumn) and isinstance(second, CategoryColumn):
         ours, theirs = _grouped(first, second), _grouped(second, first)
-    return _variation(ours, theirs, sum(ours.values()), sum(theirs.values()))
+    return variation(ours, theirs, sum(ours.values()), sum(theirs.values()))
 
 
 def _named(counts: Counts) -> Iterator[tuple[str, Column]]:
@@ -96,7 +96,8 @@ def _words(name: str, *sides: Mapping[str, Column]) -> Iterator[str]:
         yield summary.values(side[name]) if name in side else ""
 
 
-def _missing(column: Column) -> dict[Any, int]:
+def missing(column: Column) -> dict[Any, int]:
+    """The rows of a column that have no value, by why, and those that have one."""
     nan, infinite = (getattr(column, key, 0) for key in ("nan", "infinite"))
     return {
         "null": column.null,
@@ -124,9 +125,10 @@ def _grouped(column: CategoryColumn, other: CategoryColumn) -> dict[Any, int]:
     return kept | {_OTHERS: column.rows - column.null - column.wrong_type - sum(kept.values())}
 
 
-def _variation(
+def variation(
     first: Mapping[Any, int], second: Mapping[Any, int], of_first: int, of_second: int
 ) -> float:
+    """The part of the rows that are counted under other keys, of so many rows each."""
     if not of_first or not of_second:
         return 0.0 if of_first == of_second else 1.0
     keys = {*first, *second}

@@ -48,7 +48,7 @@ def realised(
         raise ValueError("these scores were counted in other bins")
     rows, happened = sum(bins), sum(positives)
     low, high = wilson(happened, rows)
-    value, auc_low, auc_high = _auc(bins, positives)
+    value, auc_low, auc_high = auc_of(bins, positives)
     foreseen = [n * rate for n, rate in zip(bins, _rates(calibration), strict=True)]
     found: dict[str, Any] = {
         "rate": happened / rows if rows else None,
@@ -83,7 +83,7 @@ def _calibration_error(
     return apart / sum(bins)
 
 
-def _auc(
+def auc_of(
     bins: Sequence[int], positives: Sequence[int]
 ) -> tuple[float | None, float | None, float | None]:
     """The area under the ROC curve, and its interval; None where there is one outcome alone."""

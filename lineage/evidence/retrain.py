@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final, Self
 from lineage.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lineage.evidence.ageing import Change
 
 POINT: Final = 0.01
@@ -24,6 +22,8 @@ YEAR: Final = 365.0
 MOST_RETRAININGS: Final = 364
 """In a year: a schedule retrains daily at the most."""
 MOST_MONEY: Final = 1e12
+
+_SURE: Final = 0.95
 
 _USUAL: Final = (("weekly", 51), ("monthly", 11), ("quarterly", 3), ("never", 0))
 """Schedules that people have, with their retrainings in a year that begins with a new model."""
@@ -68,6 +68,30 @@ class Costs:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """For how long versions were watched, and how many of them gave an alarm.
+
+    ``days`` of age of all together: of each up to its first alarm, or to when it was looked at
+    last. Those that gave none count with all their days, as in any estimate of a mean life from
+    lives that are not over (time on test by failures; it is the exponential's).
+    """
+
+    days: float
+    versions: int
+    alarms: int
+
+    @property
+    def mean(self) -> float | None:
+        """The days of age for one alarm; None where there was none."""
+        return self.days / self.alarms if self.alarms else None
+
+    @property
+    def at_least(self) -> float:
+        """Days of age for one alarm, at the least, by 95 %, where there was none."""
+        return -self.days / math.log(1 - _SURE)
+
+
+@dataclass(frozen=True)
 class Schedule:
     """A schedule of a year that begins with a new model, and what it costs, in money a year."""
 
@@ -101,7 +125,7 @@ class Advice:
         return next(one for one in self.schedules if one.name == "best")
 
 
-def advise(change: Change, costs: Costs, alarms: Sequence[float] = ()) -> Advice:
+def advise(change: Change, costs: Costs, watched: Watched | None = None) -> Advice:
     """The schedule that pays best in a year, and what others cost more.
 
     A new model begins where its predecessors began, and falls as they fell: by a line, so a model
@@ -111,15 +135,16 @@ def advise(change: Change, costs: Costs, alarms: Sequence[float] = ()) -> Advice
     Args:
         change: of the metric with age.
         costs: of staleness and of a retraining.
-        alarms: the ages, in days, at which versions gave an alarm.
+        watched: how often versions gave an alarm; None where nobody knows.
     """
     per_point, retrain_cost = costs.per_point, costs.retrain_cost
     ends = sorted(_price(per_point, slope) for slope in (change.low, change.high))
     price = _price(per_point, change.per_day)
     best = _best(price, retrain_cost)
     named = [("best", YEAR / (best + 1)), *((name, YEAR / (many + 1)) for name, many in _USUAL)]
-    if alarms:
-        named.append(("at alarms", max(1.0, math.fsum(alarms) / len(alarms))))
+    mean = watched.mean if watched is not None else None
+    if mean is not None:
+        named.append(("at alarms", max(1.0, mean)))
     least = _cost(YEAR / (best + 1), price, retrain_cost)[-1]
     schedules = []
     for name, days in named:

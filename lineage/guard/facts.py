@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from lineage.guard.policy import EnvironmentPolicy
     from lineage.guard.requirements import Outcome
+    from lineage.guard.seen_lately import SeenLately
+    from lineage.guard.unseen import UnseenCode
     from lineage.identity.components import EnvironmentKind, Kind
     from lineage.identity.origin import WeightsOrigin
     from lineage.identity.pipeline import PipelineVersion
@@ -100,31 +102,6 @@ class RecordedRun:
     at: str
     by: str
     run: WatchedRun
-
-
-@dataclass(frozen=True)
-class UnseenCode:
-    """Something that a stage runs and that could not be followed: where it stands, and what."""
-
-    stage: str
-    where: str
-    what: str
-    text: str
-
-    @property
-    def file(self) -> str:
-        """The file that it stands in: ``src/a.py`` of ``src/a.py:3`` and ``src/a.py cell 2``."""
-        name, colon, line = self.where.rpartition(":")
-        return (name if colon and line.isdecimal() else self.where).partition(" cell ")[0]
-
-    def to_json(self) -> dict[str, str]:
-        """One of ``unseen`` in the JSON of a pipeline version."""
-        return {"stage": self.stage, "where": self.where, "what": self.what, "text": self.text}
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, str]) -> UnseenCode:
-        """Read back what :meth:`to_json` wrote."""
-        return cls(body["stage"], body["where"], body["what"], body["text"])
 
 
 @dataclass(frozen=True)
@@ -312,6 +289,7 @@ class Facts:
     counts that it holds the weights, every byte checked. ``reached_in`` is the environment that the
     newest verdict on the deployed pipeline was reached in, ``serving_reached_in`` that of what
     serves, if known. ``signatures`` are those that hold, of the keys that the policy names.
+    ``seen`` is what production saw lately, where the policy asks for it.
     """
 
     model: str
@@ -352,6 +330,7 @@ class Facts:
     now: str | None = None
     shared: bool = False
     held_until: str | None = None
+    seen: SeenLately | None = None
 
     @property
     def held(self) -> bool:

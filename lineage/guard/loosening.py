@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from lineage import timestamps
 from lineage.guard.looks import COUNTS_AT_MOST
-from lineage.guard.policy import ALL_PACKAGES, ANYBODY, SAME_PIPELINE, Demand, EnvironmentPolicy
+from lineage.guard.policy import (
+    ALL_PACKAGES,
+    ANYBODY,
+    SAME_PIPELINE,
+    Demand,
+    EnvironmentPolicy,
+    LikeProduction,
+)
 from lineage.identity.components import Proof
 
 if TYPE_CHECKING:
@@ -15,6 +22,9 @@ if TYPE_CHECKING:
 
 BACKUPS: Final = (False, True, SAME_PIPELINE)
 """From what demands no backup to what demands most of it."""
+
+LIKENESSES: Final = tuple(LikeProduction)
+"""From what does not ask for it to what refuses without."""
 
 
 def loosened(before: EnvironmentPolicy, after: EnvironmentPolicy) -> tuple[str, ...]:
@@ -49,6 +59,8 @@ def loosened(before: EnvironmentPolicy, after: EnvironmentPolicy) -> tuple[str, 
         "deep_within": _within(before.deep_within) < _within(after.deep_within),
         "unstored_weights": _only_warns(before.unstored_weights, after.unstored_weights),
         "pipeline_complete": _only_warns(before.pipeline_complete, after.pipeline_complete),
+        "like_production": LIKENESSES.index(after.like_production)
+        < LIKENESSES.index(before.like_production),
         "proof": before.proof is Proof.SEALED and after.proof is not Proof.SEALED,
         "match_packages": ALL_PACKAGES not in after.match_packages
         and _less(before.match_packages, after.match_packages),

@@ -34,6 +34,7 @@ WAIVABLE: Final = (
     "promotion-path",
     "approvals",
     "backup-ready",
+    "data-like-production",
 )
 """The rules that an environment may let people waive."""
 
@@ -46,6 +47,14 @@ class Demand(StrEnum):
 
     REQUIRE = "require"
     WARN = "warn"
+
+
+class LikeProduction(StrEnum):
+    """Whether the data of a validation has to be like what production saw lately."""
+
+    OFF = "off"
+    WARN = "warn"
+    REQUIRE = "require"
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ class EnvironmentPolicy:
     ``rollout`` is how long hosts may go on with the pair that served before, as a span (``1h``).
     ``evidence`` says which verdicts count. ``waive`` maps a rule to the people who may waive it.
     ``alarms_per_year`` is how many false alarms of drift a model may give in a year.
+    ``like_production`` says whether the data of the verdict has to be like production's of late.
     """
 
     require: tuple[str, ...] = ()
@@ -82,6 +92,7 @@ class EnvironmentPolicy:
     rollout: str | None = None
     waive: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     alarms_per_year: float = 1.0
+    like_production: LikeProduction = LikeProduction.OFF
 
     def requirements_of(self, model: str) -> tuple[Requirement, ...]:
         """The requirements that hold for a model here."""
@@ -129,6 +140,7 @@ class EnvironmentPolicy:
             "rollout": self.rollout,
             "waive": {code: list(people) for code, people in sorted(self.waive.items())},
             "alarms_per_year": self.alarms_per_year,
+            "like_production": self.like_production.value,
         }
 
     @classmethod
@@ -151,6 +163,7 @@ class EnvironmentPolicy:
             rollout=policy.get("rollout"),
             waive={code: tuple(people) for code, people in policy["waive"].items()},
             alarms_per_year=policy.get("alarms_per_year", 1.0),
+            like_production=LikeProduction(policy.get("like_production", LikeProduction.OFF)),
         )
 
 

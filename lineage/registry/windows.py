@@ -16,6 +16,7 @@ from lineage import timestamps
 from lineage.acts import act
 from lineage.contract.windows import EARLY, MOST_WINDOWS, check_seconds
 from lineage.database import clock, pipelines, profiles, tables, windows
+from lineage.database.known import SEEN
 from lineage.database.slots import slot_side
 from lineage.database.tables.windows import MERGED
 from lineage.errors import Conflict, UsageError
@@ -122,6 +123,7 @@ def record(
         newest = {"sequence": fresh[-1]["sequence"], "batch": new.batch}
         windows.note_part(connection, stream | newest | {"recorded_at": at, "recorded_by": actor})
     windows.fold(connection, at)
+    session.info.pop(SEEN, None)
     return {
         "model": model,
         "environment": environment,

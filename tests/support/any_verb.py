@@ -4,8 +4,10 @@ histories that leave none out.
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lineage.contract.requests import (
@@ -18,10 +20,11 @@ from lineage.contract.requests import (
 from lineage.contract.webhooks import TYPES, NewWebhook, WebhookFormat
 from lineage.contract.windows import NewWindow, NewWindows
 from lineage.errors import LineageError
+from lineage.evidence.columns import NumberColumn
 from lineage.evidence.parts import Part
 from lineage.evidence.profile import Profile
 from lineage.guard.decision import GuardRefused
-from lineage.guard.policy import WAIVABLE, Demand, EnvironmentPolicy
+from lineage.guard.policy import WAIVABLE, Demand, EnvironmentPolicy, LikeProduction
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import xxh3
 from lineage.identity.watched import WatchedRun
@@ -36,7 +39,11 @@ if TYPE_CHECKING:
 TEXTS = ("x", "y", "z")
 FORMATS = tuple(WebhookFormat)
 
-PROFILE = Profile(rows=4, columns={})
+SCALE = NumberColumn(
+    rows=40_000, null=0, wrong_type=0, nan=0, infinite=0, edges=(1.0,), low=0.0, high=2.0,
+    bins=(20_000, 20_000), below=0, above=0,
+)  # fmt: skip
+PROFILE = Profile(rows=40_000, columns={"x": SCALE})
 """What the data of every verdict looked like."""
 
 WITHOUT_ACTOR = {"token_used", "keep_answer"}
@@ -204,6 +211,7 @@ class AnyVerb:
             deep_within="30d" if j == 3 else None,
             unstored_weights=tuple(Demand)[k % len(Demand)],
             waive=dict.fromkeys(WAIVABLE, ("t",)),
+            like_production=tuple(LikeProduction)[k // 4],
         )
         declared = DeclaredEnvironment(self.environments[i % 2], policy)
         self.registry.apply_environments([declared], actor="t")
@@ -259,13 +267,15 @@ class AnyVerb:
         model, environment = self.models[i % 2], self.environments[j % 2]
         slot = self.registry.serving(model, environment)
         assert slot.serving is not None
+        bins = (20_000, 20_000 * (k % 2))  # on one side alone, or as was validated
+        column = replace(SCALE, rows=sum(bins), bins=bins)
         seen = NewWindow(
             version=slot.serving.version,
             pipeline=str(slot.serving.pipeline),
             profile=str(PROFILE.digest),
-            start="2026-01-05T00:00:00Z",
+            start=f"{dt.datetime.now(dt.UTC) - dt.timedelta(days=1):%Y-%m-%d}T00:00:00Z",
             seconds=86_400,
-            counts=Part(rows=k, columns={}).to_dict(),
+            counts=Part(rows=sum(bins), columns={"x": column}).to_dict(),
             sequence=1,
         )
         new = NewWindows(instance="batch", stream=f"{i}{j}{k}", windows=(seen,), batch=True)

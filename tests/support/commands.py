@@ -30,6 +30,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -61,6 +62,9 @@ LOADED_BY_USE = (
 """Libraries that a command loads only when it comes to need them."""
 
 AS_INSTALLED = LONG or any(name.startswith("COVERAGE_") for name in os.environ)
+
+PYTHON = "python" if AS_INSTALLED else "python-forked"
+"""Among the programs: Python in a process that has loaded what is ours."""
 
 
 class Result(NamedTuple):
@@ -204,9 +208,9 @@ def programs() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="commands"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     asking = [sys.executable, "-IS", str(ROOT / "tests/support/asking.py"), _forker()]
-    for name in MAIN:
-        words = shlex.join([*asking, str(BIN / name)])
-        (folder / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    for name, first in {**{name: BIN / name for name in MAIN}, PYTHON: sys.executable}.items():
+        words = [*asking, str(first)]
+        (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         (folder / name).chmod(0o755)
     return folder
 
@@ -395,6 +399,12 @@ def _main(words: list[str]) -> object:
     if first == "-m":
         sys.argv = words
         return runpy.run_module(words[0], run_name="__main__", alter_sys=True) and 0
+    if first == "-":
+        sys.argv = [first, *words]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        with open(0, encoding="utf-8") as program:
+            exec(compile(program.read(), "<stdin>", "exec"), vars(sys.modules["__main__"]))
+        return 0
     sys.argv = [first, *words]
     more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:1] = [str(Path(first).parent.absolute()), *filter(None, more)]

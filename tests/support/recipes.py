@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 import httpx
 from markdown_it import MarkdownIt
 
-from tests.support.commands import BIN
+from tests.support.commands import BIN, PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -300,6 +300,6 @@ def play(shell: Shell, block: Block, where: str) -> Iterator[Typed]:
 def _python(shell: Shell, block: Block, where: str) -> Typed:
     given = block.said.get("given", "")
     program = f"{given}\n{block.text}"
-    code, printed = shell.run(f"python - << 'END OF BLOCK'\n{program}END OF BLOCK", script=True)
+    code, printed = shell.run(f"{PYTHON} - << 'END OF BLOCK'\n{program}END OF BLOCK", script=True)
     assert code == 0, f"{where}:{block.line}: the Python ended with {code}:\n{printed}"
     return Typed(block.line, block.text)

@@ -22,7 +22,7 @@ PROOF_CODES = "('pipeline-deployed', 'validated', 'pipeline-match')"
 
 WAIVABLE_CODES = (
     "('pipeline-deployed', 'validated', 'pipeline-match', 'weights-intact', 'requirements', "
-    "'promotion-path', 'approvals', 'backup-ready')"
+    "'promotion-path', 'approvals', 'backup-ready', 'data-like-production')"
 )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage.guard.rules.environment import approvals, backup_ready, promotion_path, requirements
 from lineage.guard.rules.pipeline import pipeline_clean, pipeline_deployed, pipeline_match
+from lineage.guard.rules.production import data_like_production
 from lineage.guard.rules.signed import signed_by
 from lineage.guard.rules.validation import validated
 from lineage.guard.rules.version import code_clean, kind, tuple_complete
@@ -31,6 +32,7 @@ RULES: Final[tuple[Callable[[Facts], Check], ...]] = (
     code_clean,
     weights_intact,
     requirements,
+    data_like_production,
     promotion_path,
     approvals,
     signed_by,

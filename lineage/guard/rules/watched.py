@@ -15,7 +15,8 @@ from lineage.guard.rules.evidence import run_it
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lineage.guard.facts import Facts, RecordedRun, UnseenCode
+    from lineage.guard.facts import Facts, RecordedRun
+    from lineage.guard.unseen import UnseenCode
     from lineage.identity.pipeline import Manifest
     from lineage.identity.watched import Undeclared
 

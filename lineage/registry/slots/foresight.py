@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lineage.database.known import Known
+    from lineage.registry.slots.lately import Looks
     from lineage.registry.slots.readiness import BackupChoice
 
 
@@ -34,6 +35,8 @@ class Foresight:
 
     found: Mapping[str, Foreseen] = field(default_factory=dict)
     known: Known | None = None
+    seen: Looks = field(default_factory=dict)
+    """What production saw lately, as the guard looked: no event tells whether that still holds."""
 
     def get(self, model: str) -> Foreseen | None:
         """What would stand by for a model, if it was looked for."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lineage.database import clock, values, version_values
 from lineage.database.known import Known
 from lineage.guard.facts import Facts, Transition, Waiver
+from lineage.guard.policy import LikeProduction
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.registry.slots.facts import VersionFacts
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lineage.database.known_rows import Row
     from lineage.guard.evidence import Signature
     from lineage.guard.policy import EnvironmentPolicy
+    from lineage.guard.seen_lately import SeenLately
     from lineage.identity.run_environment import RunEnvironment
 
 
@@ -109,7 +111,25 @@ def guard_facts(
         held_until=known.held_until(session, version.model, version.weights_xxh3, now)
         if move in (Transition.RETURN, Transition.STAND_BY)
         else None,
+        seen=_seen_lately(session, environment.name, version.model, blake3, verdicts, now)
+        if move is Transition.ENTER and policy.like_production is not LikeProduction.OFF
+        else None,
     )
+
+
+def _seen_lately(
+    session: Session,
+    environment: str,
+    model: str,
+    blake3: str | None,
+    verdicts: Sequence[Row],
+    now: str,
+) -> SeenLately:
+    """What production saw of a model, beside the data of the verdict on what is to run."""
+    from lineage.registry.slots.lately import seen_lately  # loads the types of profiles
+
+    newest = next((row.id for row in verdicts if row.pipeline_blake3 == blake3), None)
+    return seen_lately(session, environment, model, newest, now)
 
 
 def _signatures(

@@ -18,9 +18,10 @@ from lineage.acts import act
 from lineage.database import bulk, slots, telling
 from lineage.database.deployments import deploy
 from lineage.database.environments import require_environment
-from lineage.database.known import Known
+from lineage.database.known import SEEN, Known
 from lineage.errors import Conflict
 from lineage.guard.facts import Transition
+from lineage.guard.policy import LikeProduction
 from lineage.registry.slots import checks, events, gather, standby, targets, waivers
 from lineage.registry.slots.facts import MoveFacts, MoveKind, PipelineMove, SlotFacts
 from lineage.registry.slots.foresight import NOTHING, Foreseen, Foresight
@@ -44,8 +45,14 @@ __all__ = ["NOTHING", "Foresight"]
 def foresee(session: Session, move: Targets) -> Foresight:
     """What would stand by after a move: found before it, while nobody has to wait."""
     found = {}
+    known = Known.of(session, move.environment.name)
+    looks = known.policy(session).like_production is not LikeProduction.OFF
     for target in move.slots:
         if target.version is not None:
+            if looks:  # to read windows takes a while
+                gather.guard_facts(
+                    session, move.environment, target.version, move.runs, move=target.move
+                )
             choice = standby.backup_choice(
                 session,
                 move.environment,
@@ -55,7 +62,7 @@ def foresee(session: Session, move: Targets) -> Foresight:
                 takes_back=target.takes_back,
             )
             found[target.state.model] = Foreseen(target.state.revision, choice, target.version.id)
-    return Foresight(found, Known.of(session, move.environment.name))
+    return Foresight(found, Known.of(session, move.environment.name), session.info.get(SEEN, {}))
 
 
 def promote(

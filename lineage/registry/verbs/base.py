@@ -82,6 +82,12 @@ class Verbs:
             yield self._session
 
     @contextmanager
+    def _seeing(self) -> Iterator[Sight]:
+        """A transaction that reads, and what is open in it: for what is worked out between some."""
+        with self._read() as session:
+            yield self._sight(session)
+
+    @contextmanager
     def _write(self, *, dry_run: bool = False) -> Iterator[Session]:
         """A write transaction; what is only to be tried is taken back at its end."""
         if self._session is None:

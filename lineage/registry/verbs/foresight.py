@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from lineage.database import clock, names
-from lineage.database.known import Known
+from lineage.database.known import SEEN, Known
 from lineage.errors import RegistryUnreachable
 from lineage.guard.decision import GuardRefused
 from lineage.identity.references import Reference
@@ -127,6 +127,7 @@ class ForesightVerbs(Verbs):
         try:
             with self._write() as session:
                 Known.adopt(session, foresight.known)
+                session.info.setdefault(SEEN, {}).update(foresight.seen)
                 yield session
         except GuardRefused as error:
             if who is not None and self._session is None:

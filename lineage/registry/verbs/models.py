@@ -41,7 +41,8 @@ class ModelVerbs(EnvironmentVerbs):
 
         Args:
             model: the model's name.
-            metric: the metric, as a search names it; None where verdicts have but one.
+            metric: the metric, as a search names it; None where verdicts have but one, or outcomes
+                alone are known.
             per_point: money a day that 0.01 of the metric is worth; negative where less is better.
             retrain_cost: money of one retraining; both of these, or neither.
 
@@ -50,11 +51,10 @@ class ModelVerbs(EnvironmentVerbs):
             UsageError: verdicts have several metrics and none is named, or a cost is none.
         """
         from lineage.evidence.retrain import Costs
-        from lineage.registry.retraining import retraining
+        from lineage.registry.retraining.advice import retraining
 
         costs = Costs.checked(per_point, retrain_cost)
-        with self._read() as session:
-            return retraining(self._sight(session), model, metric, costs)
+        return retraining(self._seeing, model, metric, costs)
 
     def edit(
         self,

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lineage.errors import NotFound
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lineage.contract.results.drift import Drift
     from lineage.contract.windows import NewWindows, RealisedWindow, RecordedWindows, SeenWindow
     from lineage.display import Listing
-    from lineage.registry.sight import Sight
 
 _log = logging.getLogger("lineage.drift")
 
@@ -124,12 +120,7 @@ class WindowVerbs(Verbs):
         """
         from lineage.registry.drift import drift
 
-        @contextmanager
-        def reading() -> Iterator[Sight]:
-            with self._read() as session:
-                yield self._sight(session)
-
-        return drift(reading, model, environment, since)
+        return drift(self._seeing, model, environment, since)
 
     def drifts(self) -> Listing[Drift]:
         """What changed in what production sees, of every slot of which something is recorded.

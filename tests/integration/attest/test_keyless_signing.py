@@ -12,7 +12,6 @@ import threading
 
 import pytest
 from lineage.cli.app import build
-from model_signing import verifying
 
 import lineage
 from lineage.capture.project import Project
@@ -77,6 +76,8 @@ def opened(world):
 
 
 def test_model_signing_verifies_what_an_identity_signed_of_weights(sigstore, world, tmp_path):
+    from model_signing import verifying
+
     file = tmp_path / "model.sig"
     done = made(world)
     file.write_text(done.text)
@@ -116,6 +117,8 @@ def test_a_verdict_and_a_decision_are_signed_as_bundles(sigstore, world, tmp_pat
 def test_a_timestamp_says_when_it_was_signed_and_of_the_newer_log_it_alone(
     sigstore, world, tmp_path, rekor
 ):
+    from model_signing import verifying
+
     trust, file = tmp_path / "clock.json", tmp_path / "model.sig"
     trust.write_text(json.dumps(sigstore.trust_config(rekor, clock=True)))
     bundle = json.loads(made(world, trust=trust).text)

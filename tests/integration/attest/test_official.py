@@ -14,7 +14,6 @@ from in_toto_attestation.predicates.test_result.v0.test_result_pb2 import (
 )
 from in_toto_attestation.predicates.vsa.v1.vsa_pb2 import VerificationSummary
 from in_toto_attestation.v1.statement import Statement
-from model_signing import hashing, signing, verifying
 
 from lineage.attest.keys import SigningKey
 from lineage.attest.statements import OWN
@@ -101,6 +100,8 @@ def folder(world, tmp_path):
 
 @pytest.mark.parametrize("algorithm", ["sha256", "blake3"])
 def test_model_signing_verifies_the_signature_of_weights(here, algorithm):
+    from model_signing import verifying
+
     file = here.signed(algorithm=algorithm)
     theirs = verifying.Config().use_elliptic_key_verifier(public_key=here.top / "pub.pem")
     theirs.verify(here.weights, file)
@@ -112,6 +113,8 @@ def test_model_signing_verifies_the_signature_of_weights(here, algorithm):
 
 @pytest.mark.parametrize("algorithm", ["sha256", "blake3"])
 def test_what_model_signing_signed_is_verified_on_disk_and_against_the_registry(here, algorithm):
+    from model_signing import hashing, signing
+
     file = here.tmp_path / "theirs.sig"
     how = hashing.Config().use_file_serialization(hashing_algorithm=algorithm)
     signing.Config().use_elliptic_key_signer(private_key=here.top / "key.pem").set_hashing_config(

@@ -509,6 +509,9 @@ def test_a_registry_of_the_second_schema_keeps_all_it_had(database):
             "INSERT INTO approval (version_id, environment, approved_at, approved_by) VALUES (1, 'production', :now, 'ann')",
             "INSERT INTO waiver (version_id, environment, code, reason, waived_at, waived_by) VALUES (1, 'production', "
             "'requirements', 'because', :now, 't')",
+            "INSERT INTO waiver (version_id, environment, code, pipeline, pipeline_digest, reason, waived_at, waived_by) "
+            "SELECT 1, 'production', 'validated', 'churn', serving_pipeline_digest, 'at night', :now, 'ann' FROM slot",
+            "UPDATE slot SET serving_waiver_id = (SELECT max(id) FROM waiver), serving_waiver_code = 'validated'",
             "INSERT INTO weights_check (version_id, state, place, checked_at, checked_by) VALUES (1, 'intact', "
             "'model.bin', :now, 't')",
         ):  # fmt: skip
@@ -517,10 +520,15 @@ def test_a_registry_of_the_second_schema_keeps_all_it_had(database):
             names = {name: value for name, value in values.items() if f":{name}" in statement}
             connection.execute(text(statement), names)
     engine.dispose()
-    assert upgrade(database) == ("0002", HEAD)
+    migrate_to(database, "0027")
+    assert upgrade(database) == ("0027", HEAD)
+    for wrong in ("UPDATE waiver SET reason = 'x'", "DELETE FROM waiver"):
+        with pytest.raises(Conflict):
+            _write(database, wrong)
     with connect(database) as registry:
         assert registry.check().problems == ()
         assert registry.environment("production")["policy"]["approvals"] == 1
+        assert registry.serving("churn", "production").rests_on.reason == "at night"
         assert [row["approved_by"] for row in registry.approvals("churn@1")] == ["ann"]
         check = registry.guard("churn@1", "production").check("weights-intact")
         assert (check.status, check.details["state"]) == ("warn", "intact")

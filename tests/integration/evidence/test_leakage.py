@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
 import lineage
 from lineage.errors import UsageError
@@ -74,6 +73,8 @@ def test_each_kind_is_found(data) -> None:
     assert found.known_late == {"tells": 405}
     assert set(found.telling) == {"tells", "refund", "missing"}
     assert found.features is not None
+    from sklearn.metrics import roc_auc_score
+
     fare = roc_auc_score(validation["late"], validation["fare"])
     assert found.features["fare"] == pytest.approx(max(fare, 1 - fare))
     assert bool(found)

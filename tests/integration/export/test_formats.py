@@ -12,7 +12,6 @@ import prov
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from jsonschema import Draft4Validator, Draft202012Validator, FormatChecker
 from markdown_it import MarkdownIt
 from prov.model import ProvAgent, ProvDerivation, ProvDocument
 from referencing import Registry as Schemas
@@ -128,6 +127,8 @@ def exported(registry, ref, form, *environments):
 
 
 def test_openlineage_is_what_the_specification_says(registry, ref):
+    from jsonschema import Draft202012Validator, FormatChecker
+
     schemas = [json.loads(file.read_text()) for file in sorted(SCHEMAS.glob("*.json"))]
     known = Schemas().with_resources((one["$id"], Resource.from_contents(one)) for one in schemas)
 
@@ -184,6 +185,8 @@ def test_cyclonedx_holds_the_packages_of_the_run_and_the_parent(registry):
 
 
 def test_prov_is_what_its_schema_says_and_is_read_back(registry, ref):
+    from jsonschema import Draft4Validator
+
     text = exported(registry, ref, "prov")
     Draft4Validator(json.loads(OF_PROV.read_text())).validate(json.loads(text))
     read = ProvDocument.deserialize(content=text)

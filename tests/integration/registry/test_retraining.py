@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
+from lineage.contract.results.retraining import Retraining
 from lineage.errors import NotFound, UsageError
-from lineage.identity.components import DataItem, DataVersion, Known
-from lineage.identity.digest import Digest
-from lineage.registry import retraining
-from tests.conftest import BOTH, add_version, captured_pipeline
-from tests.integration.registry.test_drift import FIRST, REFERENCE, sent, serve
-from tests.support.fading import fading, measured, of_month
-from tests.unit.evidence.test_drift import profile
-from tests.unit.evidence.worlds import days
+from lineage.registry.access import Principal, Scope
+from lineage.registry.retraining import verdicts
+from tests.conftest import BOTH, add_version, captured, captured_pipeline
+from tests.support.fading import (
+    MONDAY,
+    ROWS,
+    fading,
+    flatter,
+    measured,
+    of_month,
+    of_weeks,
+    saw,
+    scored,
+    serving,
+)
 
 
 @BOTH
@@ -29,12 +39,13 @@ def test_verdicts_on_later_data_tell_the_change_and_what_pays(registry):
     assert [one.age for one in told.observations if one.ref == "churn@2"] == [0, 30, 61, 91]
     assert told.left_out == {}
     names = {one.name: one for one in told.advice.schedules}
-    assert names["at alarms"].days == 91
+    assert (told.watched.days, told.watched.versions, told.watched.alarms) == (274, 3, 1)
+    assert names["at alarms"].days == 91 + 91 + 92
     assert told.advice.best.cost < names["never"].cost
     assert "falls by 0.0" in told.sentence
     assert told.advised.startswith("To retrain every ")
     assert any("goes on by the same line" in note for note in told.notes)
-    assert any("2 of 3 versions did not fail on later data" in note for note in told.notes)
+    assert "At alarms is by 1 alarm in 274 days of age of 3 versions together." in told.notes
     without = registry.retrain("churn")
     assert (without.change, without.advice) == (told.change, None)
 
@@ -103,11 +114,11 @@ def test_what_cannot_be_answered_says_why(registry):
 def test_what_is_read_is_bounded_and_that_is_said(registry, monkeypatch):
     fading(registry)
     whole = registry.retrain("churn")
-    monkeypatch.setattr(retraining, "MOST_VERDICTS", 5)
+    monkeypatch.setattr(verdicts, "MOST_VERDICTS", 5)
     told = registry.retrain("churn")
     assert "Only the newest 5 verdicts count." in told.notes
     assert {one.validation for one in told.observations} == {8, 9, 10, 11, 12}
-    monkeypatch.setattr(retraining, "MOST_BYTES", 2_000)
+    monkeypatch.setattr(verdicts, "MOST_BYTES", 2_000)
     told = registry.retrain("churn")
     assert told.left_out == {
         "with a profile beyond what is read at once": 5 - len(told.observations)
@@ -117,47 +128,107 @@ def test_what_is_read_is_bounded_and_that_is_said(registry, monkeypatch):
 
 
 @BOTH
-def test_data_is_dated_by_the_profile_that_any_verdict_on_it_has(registry):
-    ref = add_version(registry)
-    data = DataVersion((DataItem("test.csv", Digest("md5:" + "b" * 32), Known.VERIFIED, 8),))
-    for month in (None, 4):
-        registry.validate(
-            ref,
-            captured_pipeline(),
-            passed=True,
-            metrics={"auc": 0.9},
-            data=data,
-            profile=None if month is None else of_month(month),
-            actor="t",
-        )
-    (once,) = registry.retrain("churn").observations
-    assert (once.dated_by, once.age, f"{once.at:%Y-%m}") == ("windows", 0, "2020-04")
-
-
-@BOTH
-def test_months_of_outcomes_are_measurements_where_no_verdict_tells_of_them(registry):
-    pipeline = serve(registry)
-    served = profile(days(2, 100, FIRST, rows=40))
-    sent(registry, pipeline, served)
-    sent(registry, pipeline, served, stream="b", outcomes=True)
-    told = {"metrics": {"auc": 0.7, "f1": 0.5}, "passed": True, "actor": "t"}
-    registry.validate("churn@1", captured_pipeline(), profile=REFERENCE, **told)
-    found = registry.retrain("churn", metric="auc")
-    first, *later = found.observations
-    assert (first.source, first.age, first.value) == ("verdict", 0, 0.7)
-    assert [(one.source, f"{one.at:%Y-%m}", one.rows) for one in later] == [
-        ("outcomes", "2025-03", 8 * 40),
-        ("outcomes", "2025-04", 30 * 40),
-        ("outcomes", "2025-05", 31 * 40),
-        ("outcomes", "2025-06", 30 * 40),
-        ("outcomes", "2025-07", 40),
-    ]
-    assert (later[1].validation, later[1].passed, later[1].dated_by) == (None, None, "windows")
-    assert found.change.observations == 6
-    april = profile(days(3, 28, FIRST + 9))
-    registry.validate("churn@1", captured_pipeline(), profile=april, **told)
-    after = registry.retrain("churn", metric="auc").observations
-    assert [one.source for one in after if f"{one.at:%Y-%m}" == "2025-04"] == ["verdict"]
-    assert {one.source for one in registry.retrain("churn", metric="f1").observations} == {
-        "verdict"
+def test_outcomes_are_measurements_by_whole_weeks_and_estimates_stand_beside(registry):
+    profile = of_weeks(4)
+    pipeline = serving(registry, profile)
+    days = {day: scored(day, fallen=day // 2) for day in range(28, 28 + 7 * 16 + 3)}
+    saw(registry, pipeline, profile, days)
+    told = registry.retrain("churn")
+    weeks = [one for one in told.observations if one.source == "outcomes"]
+    assert len(weeks) == 16
+    assert {(one.ref, one.environment, one.passed, one.validation) for one in weeks} == {
+        ("churn@1", "production", None, None)
     }
+    assert weeks[0].rows == 7 * 4 * ROWS
+    assert weeks[0].at == MONDAY + dt.timedelta(31.5)
+    assert weeks[0].age == 31.5 - 14
+    assert weeks[0].data == profile.digest
+    assert (told.basis, told.missing) == ("measured", None)
+    assert (told.change.observations, told.change.data_sets, told.change.lines) == (16, 5, 1)
+    assert told.change.high < 0
+    assert "3 of 115 windows of outcomes do not count" in " ".join(told.notes)
+    assert (told.estimates, told.estimated) == ((), None)
+    assert registry.retrain("churn", metric="slices.plan=pro.auc").change == told.change
+    saw(registry, pipeline, profile, {day: flatter(day, day) for day in days}, "inputs")
+    beside = registry.retrain("churn")
+    assert (beside.change, beside.basis) == (told.change, "measured")
+    assert len(beside.estimates) == 16
+    assert {one.source for one in beside.estimates} == {"estimate"}
+    assert beside.estimated.high < 0
+    assert any(note.startswith("Beside what was measured: By estimate") for note in beside.notes)
+    assert any("cannot see concept drift" in note for note in beside.notes)
+    other = registry.retrain("churn", metric="f1")
+    assert (other.observations, other.estimates) == ((), ())
+    assert any("tell nothing of f1" in note for note in other.notes)
+    assert Retraining.from_json(beside.to_json()).to_json() == beside.to_json()
+
+
+def test_estimates_are_priced_where_no_outcome_is_known_and_say_what_they_are(registry):
+    profile = of_weeks(8)
+    pipeline = serving(registry, profile, metrics=None)
+    days = {day: flatter(day, max(0, day - 84)) for day in range(56, 56 + 7 * 20)}
+    saw(registry, pipeline, profile, days, "inputs")
+    told = registry.retrain("churn", metric="auc", per_point=10, retrain_cost=50)
+    assert (told.change, told.basis, told.line) == (None, "estimated", told.estimated)
+    assert told.estimated.high < 0
+    assert "Not enough history of auc" in told.sentence
+    assert "By estimate, auc of churn falls by" in told.sentence
+    assert "cannot see concept drift" in told.sentence
+    assert told.advised.startswith("By estimate alone: to retrain every ")
+    (alarm,) = (
+        change for change in registry.drift("churn", "production").changes if change.kind == "drift"
+    )
+    new = MONDAY + dt.timedelta(28)
+    assert (told.watched.versions, told.watched.alarms) == (1, 1)
+    assert told.watched.days == (alarm.told - new).days
+    saw(registry, pipeline, profile, {56: scored(56)})
+    told = registry.retrain("churn", per_point=10, retrain_cost=50)
+    assert (told.metric, told.basis, told.advice) == ("auc", None, None)
+    assert told.estimated is not None
+
+
+def test_a_data_version_is_of_one_time_with_and_without_a_profile(registry):
+    add_version(registry, "1")
+    data = captured("d").components.data
+    for profile in (None, of_month(3), of_month(3), None):
+        metrics = {"auc": 0.9}
+        registry.validate(
+            "churn@1", captured_pipeline(), passed=True, metrics=metrics, data=data,
+            profile=profile, actor="t",
+        )  # fmt: skip
+    (one,) = registry.retrain("churn").observations
+    assert (one.dated_by, one.age, one.data) == ("windows", 0, of_month(3).digest)
+    registry.validate(
+        "churn@1", captured_pipeline(), passed=True, metrics=metrics, data=data,
+        profile=of_month(4), actor="t",
+    )  # fmt: skip
+    told = registry.retrain("churn")  # beside profiles of two times, a digest of data tells none
+    assert [one.dated_by for one in told.observations] == ["recorded"]
+    assert told.left_out == {
+        "replaced by a newer verdict on the same data": 1,
+        "on data from before the version was new": 3,
+    }
+
+
+def test_without_an_alarm_it_says_how_rarely_they_come(registry):
+    for number in range(2):
+        ref = add_version(registry, str(number))
+        for age in range(3):
+            measured(registry, ref, 1 + 3 * number + age, 0.9 - 0.01 * age)
+    told = registry.retrain("churn", per_point=10, retrain_cost=500)
+    assert "at alarms" not in {one.name for one in told.advice.schedules}
+    assert (told.watched.alarms, told.watched.days) == (0, 60 + 61)
+    assert any(
+        "no alarm in 121 days of age of 2 versions together" in note and "one in 40 days" in note
+        for note in told.notes
+    )
+
+
+def test_a_token_of_one_environment_sees_no_outcomes_of_another(registry):
+    profile = of_weeks(1)
+    pipeline = serving(registry, profile)
+    saw(registry, pipeline, profile, {day: scored(day) for day in range(7, 14)})
+    assert [one.source for one in registry.retrain("churn").observations] == ["verdict", "outcomes"]
+    bound = Principal("ci", frozenset({Scope.READ}), environments=frozenset({"staging"}))
+    mine = registry.speaking_for(bound).retrain("churn")
+    assert [one.source for one in mine.observations] == ["verdict"]

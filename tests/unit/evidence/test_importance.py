@@ -7,8 +7,6 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from sklearn.inspection import permutation_importance
-from sklearn.linear_model import LogisticRegression
 
 import lineage
 from lineage.errors import UsageError
@@ -43,6 +41,9 @@ def test_rows_of_every_kind_give_the_same(kind) -> None:
 
 
 def test_the_losses_are_scikit_learns() -> None:
+    from sklearn.inspection import permutation_importance
+    from sklearn.linear_model import LogisticRegression
+
     fitted = LogisticRegression().fit(X, Y)
     found = lineage.importance(lambda rows: fitted.predict_proba(rows)[:, 1], X, Y, repeats=10)
     theirs = permutation_importance(fitted, X, Y, scoring="roc_auc", n_repeats=10, random_state=1)

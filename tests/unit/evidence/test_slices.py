@@ -10,10 +10,8 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from fairlearn import metrics as fairness
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
 import lineage
 from lineage.errors import UsageError
@@ -42,6 +40,8 @@ def test_wilsons_interval_holds_the_rate_and_turns_with_it(successes, n) -> None
 
 @given(_PAIRS)
 def test_the_auc_is_scikit_learns_and_its_error_delongs_by_pairs(pairs) -> None:
+    from sklearn.metrics import roc_auc_score
+
     scores, outcomes = map(list, zip(*pairs, strict=True))
     assume(len(set(outcomes)) == 2)
     area, error = auc(Rows(scores, outcomes, 0.5))
@@ -87,6 +87,8 @@ def frame():
 
 
 def test_differences_between_groups_are_fairlearns(frame) -> None:
+    from fairlearn import metrics as fairness
+
     found = lineage.slices(frame, score="score", target="late", by=["sex", "year"], minimum=500)
     assert set(found.slices) == {"sex=female", "sex=male", "year=2012", "year=(none)"}
     assert found.small == {"sex=other": int((frame.sex == "other").sum())}

@@ -20,14 +20,15 @@ from lineage.guard.facts import (
     RolledBack,
     Standby,
     Transition,
-    UnseenCode,
     Verdict,
     Waiver,
     WeightsState,
 )
-from lineage.guard.policy import PROOF, WAIVABLE, Demand, EnvironmentPolicy
+from lineage.guard.policy import PROOF, WAIVABLE, Demand, EnvironmentPolicy, LikeProduction
 from lineage.guard.requirements import Outcome
 from lineage.guard.rules import RULES
+from lineage.guard.seen_lately import SeenLately
+from lineage.guard.unseen import UnseenCode
 from lineage.identity.components import EnvironmentKind, Kind
 from lineage.identity.digest import Digest
 from lineage.identity.pipeline import Manifest, PipelineVersion, Scope
@@ -806,7 +807,7 @@ def test_a_decision_says_of_what_it_is():
     )
     assert [set(check) for check in document["checks"]] == [
         {"code", "status", "summary", "remedy", "details"}
-    ] * 14
+    ] * 15
     assert decision.failures == (decision.check("code-clean"),)
 
 
@@ -815,8 +816,8 @@ def test_the_rules_are_those_of_the_design_in_its_order():
 
     assert CODES == (
         "pipeline-deployed", "validated", "pipeline-match", "kind", "tuple-complete", "code-clean",
-        "weights-intact", "requirements", "promotion-path", "approvals", "signed-by", "backup-ready",
-        "pipeline-complete", "pipeline-clean",
+        "weights-intact", "requirements", "data-like-production", "promotion-path", "approvals",
+        "signed-by", "backup-ready", "pipeline-complete", "pipeline-clean",
     )  # fmt: skip
     assert tuple(check.code for check in decide(GOOD).checks) == CODES
 
@@ -1072,7 +1073,9 @@ facts = st.builds(
         pipeline_complete=st.sampled_from(Demand),
         unstored_weights=st.sampled_from(Demand),
         look_within=st.sampled_from([None, "7d"]),
+        like_production=st.sampled_from(LikeProduction),
     ),
+    seen=st.sampled_from([None, SeenLately(), SeenLately(("2026-11-01", "2026-11-20"), 5)]),
     serving_metrics=st.sampled_from([None, {}, {"auc": 0.7}]),
     watched=st.sampled_from([(), (_watched(),), (_watched(SCALING),), (_watched(text="new"),)]),
     unseen=st.sampled_from([(), (UNSEEN,)]),

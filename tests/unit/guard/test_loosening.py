@@ -6,7 +6,7 @@ import pytest
 
 from lineage.guard.evidence import Basis, Evidence, SignedThing
 from lineage.guard.loosening import loosened
-from lineage.guard.policy import Demand, EnvironmentPolicy
+from lineage.guard.policy import Demand, EnvironmentPolicy, LikeProduction
 from lineage.identity.components import Proof
 
 STRICT = EnvironmentPolicy(
@@ -23,6 +23,7 @@ STRICT = EnvironmentPolicy(
     deep_within="30d",
     proof=Proof.SEALED,
     match_packages=("*",),
+    like_production=LikeProduction.REQUIRE,
 )
 LAX = EnvironmentPolicy(
     unstored_weights=Demand.WARN, pipeline_complete=Demand.WARN, waive={"approvals": ("*",)}
@@ -37,7 +38,7 @@ def test_what_a_file_leaves_out_is_not_demanded_any_more():
     assert loosened(STRICT, LAX) == (
         "require", "models", "promote_from", "approvals", "not_approvers", "backup",
         "evidence.accept", "evidence.validators", "evidence.not_registrant", "evidence.signed_by", "evidence.signed", "look_within",
-        "deep_within", "unstored_weights", "pipeline_complete", "proof", "match_packages", "waive",
+        "deep_within", "unstored_weights", "pipeline_complete", "like_production", "proof", "match_packages", "waive",
     )  # fmt: skip
     assert loosened(LAX, STRICT) == ()
     assert loosened(STRICT, STRICT) == ()
@@ -56,6 +57,13 @@ def test_what_a_file_leaves_out_is_not_demanded_any_more():
         ({"waive": {"approvals": ("*",)}}, {"waive": {"approvals": ("ann",)}}, ()),
         ({"evidence": Evidence(validators=("*",))}, {}, ()),
         ({"rollout": "1h"}, {}, ()),
+        ({"like_production": LikeProduction.WARN}, {}, ("like_production",)),
+        ({}, {"like_production": LikeProduction.WARN}, ()),
+        (
+            {"like_production": LikeProduction.REQUIRE},
+            {"like_production": LikeProduction.WARN},
+            ("like_production",),
+        ),
         (signed("a"), signed("a", "b"), ("evidence.signed_by",)),
         (signed("a", "b"), signed("a"), ()),
         (signed("a"), {}, ("evidence.signed_by",)),
