@@ -66,6 +66,21 @@ def once(registry: Registry, call: Call, action: Callable[[Registry], Written]) 
     return _answered(written)
 
 
+def numbered(registry: Registry, call: Call, action: Callable[[Registry], Written]) -> Response:
+    """Make a write whose numbers tell what came before: only a key takes a transaction around it.
+
+    Without one, what it looks at first makes nobody wait.
+
+    Args:
+        registry: where.
+        call: who asks for what.
+        action: the write; it gives a status, a document, and headers.
+    """
+    if call.key is None:
+        return _answered(action(registry.speaking_for(call.principal)))
+    return once(registry, call, action)
+
+
 def move(
     registry: Registry,
     metrics: Metrics,

@@ -50,6 +50,17 @@ def as_json(value: Any) -> Any:  # noqa: ANN401 - any JSON value
         raise TypeError(f"{type(value).__name__} is no JSON value") from None
 
 
+def finite(value: Any) -> float | None:  # noqa: ANN401 - any JSON value
+    """The number that a value is; None for what is none, or not finite."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for key, inner in pairs:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import Query, Response
 
 from lineage.errors import NotPermitted, UsageError
+from lineage.evidence.attributions import is_of_attributions
 from lineage.registry.access import OF_VERSIONS, Scope
 
 from ..schemas.parameters import ModelPath
@@ -155,10 +156,13 @@ def spelled(metric: str) -> str:
 
 
 def metrics_of(newest: Sequence[Registered]) -> list[str]:
-    """The metrics of the newest versions: of the newest first, those nested least first."""
+    """The metrics of the newest versions: of the newest first, those nested least first.
+
+    What a version relies on is no metric that goes on from one to the next.
+    """
     found: dict[str, None] = {}
     for one in newest:
-        found |= dict.fromkeys(_numbers(one))
+        found |= dict.fromkeys(name for name in _numbers(one) if not is_of_attributions(name))
     return sorted(found, key=lambda name: name.count("."))
 
 

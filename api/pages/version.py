@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import Query, Response
 
 from lineage.errors import NotPermitted
+from lineage.evidence.attributions import is_of_attributions, relied_on
 from lineage.export.formats import export
 from lineage.guard.flat_metrics import flattened
 from lineage.guard.requirements import Outcome
@@ -34,6 +35,9 @@ VALIDATIONS: Final = 20
 
 WALKED: Final = 300
 """Nodes of what made a version that are looked through for what it was validated on."""
+
+FEATURES: Final = 10
+"""Features that a verdict relies on, the first."""
 
 EVENTS: Final = 20
 """Events of a page."""
@@ -125,8 +129,11 @@ def _held(registry: Registry, version: Mapping[str, Any]) -> tuple[list[str], li
 
 
 def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:
-    """A validation with its numbers by name, and what its watched runs missed."""
-    numbers = list(flattened(validation["metrics"] or {}).items())
+    """A validation with its numbers by name, what it relies on, what its watched runs missed."""
+    flat = flattened(validation["metrics"] or {})
+    numbers = [pair for pair in flat.items() if not is_of_attributions(pair[0])]
+    relied = relied_on(validation["metrics"])
+    shares = list(relied.shares.items()) if relied is not None else []
     gaps = [gap for run in validation["watched"] for gap in run["gaps"]]
     requirements = [
         {**said, "told": Outcome.from_json(said).beside_a_mark}
@@ -135,6 +142,8 @@ def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **validation,
         "numbers": _cut(numbers),
+        "relied": relied,
+        "shares": (shares[:FEATURES], max(0, len(shares) - FEATURES)),
         "gaps": _cut(gaps),
         "requirements": requirements,
     }

@@ -19,7 +19,7 @@ from ..responses import answer
 from ..schemas import requests, responses
 from ..schemas.parameters import EnvPath, ModelPath
 from ..strict_bodies import StrictRoute
-from ..writes import Call, once
+from ..writes import Call, numbered
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -36,7 +36,7 @@ Until = Annotated[str | None, Query(max_length=40, description="Starts before th
     responses=WRITE,
     summary="Record what an instance or a batch saw, in counts",
 )
-async def record(
+def record(
     env: EnvPath,
     model: ModelPath,
     body: requests.WindowsBody,
@@ -46,18 +46,11 @@ async def record(
     """Parts whose numbers came before change nothing, so it needs no `Idempotency-Key`."""
     windows = tuple(NewWindow(**window.model_dump()) for window in body.windows)
     new = NewWindows(instance=body.instance, stream=body.stream, windows=windows, batch=body.batch)
-    actor = call.principal.name
-    if call.key is None:
-        registry = state.seen_by(call.principal)
-        return answer(
-            await state.writers.run(lambda: registry.record_windows(model, env, new, actor=actor)),
-            201,
-        )
 
     def act(registry: Registry) -> tuple[int, Any, dict[str, str]]:
-        return 201, registry.record_windows(model, env, new, actor=actor), {}
+        return 201, registry.record_windows(model, env, new, actor=call.principal.name), {}
 
-    return await state.writers.run(lambda: once(state.registry, call, act))
+    return numbered(state.registry, call, act)
 
 
 @router.get(

@@ -81,8 +81,8 @@ def leakage(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="Whose target, time, groups and known_at of lineage.toml count where none is "
-            "named here.",
+            help="Whose target, time, groups, keys, texts and known_at of lineage.toml count "
+            "where none is named here.",
         ),
     ] = None,
     out: Annotated[

@@ -139,10 +139,10 @@ def versions(
 
 def _versions(rows: Sequence[Registered]) -> None:
     """A table of versions: what each is, and the metrics that most of them have."""
-    from lineage.guard.flat_metrics import is_of_command
+    from lineage.guard.flat_metrics import tells_no_worth
 
     found = Counter(
-        name for row in rows for name in (row.columns or {})["metrics"] if not is_of_command(name)
+        name for row in rows for name in (row.columns or {})["metrics"] if not tells_no_worth(name)
     )
     metrics = [name for name, _ in found.most_common(_MOST_METRICS)]
     output.table(

@@ -135,6 +135,7 @@ def _signatures(row: VersionRecord) -> None:
 
 def _verdict(verdict: dict[str, Any]) -> None:
     """One verdict on a version: what it came to, its metrics, and where it was reached."""
+    from lineage.evidence.attributions import in_words, is_of_attributions, relied_on
     from lineage.guard.flat_metrics import flattened
 
     word = "passed" if verdict["passed"] else "failed"
@@ -146,9 +147,14 @@ def _verdict(verdict: dict[str, Any]) -> None:
         f"{output.moment(verdict['validated_at'])} by {verdict['validated_by']}"
         f"{basis.get(verdict['basis'], '')}{where}"
     )
-    measured = flattened(verdict["metrics"] or {})
+    flat = flattened(verdict["metrics"] or {})
+    measured = {name: number for name, number in flat.items() if not is_of_attributions(name)}
     if measured:
         output.say(f"    metrics   {_listed(measured)}")
+    relied = relied_on(verdict["metrics"])
+    if relied is not None:
+        digest = f" {output.short(relied.blake3)}" if relied.blake3 is not None else ""
+        output.say(f"    relies on {in_words(relied.shares)}  (by {relied.measure}{digest})")
     if verdict.get("profile") is not None:
         output.say(f"    profile   {output.short(verdict['profile'])}")
     _environment(verdict.get("environment"), "    ")
@@ -213,6 +219,8 @@ def diff(first: Ref, second: Ref, as_json: Json = False) -> None:
     output.environment_lines(environment, "            ")
     for line in _metrics_lines(changes["metrics"]):
         output.say(line)
+    for line in _attributions_lines(changes["attributions"]):
+        output.say(line)
     for line in _profile_lines(changes["profile"]):
         output.say(line)
     sides = changes["registered"]["first"], changes["registered"]["second"]
@@ -233,6 +241,20 @@ def _metrics_lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"            {change['name']} {sides[0]} → {sides[1]}"
     if len(changes) > _MOST_CHANGES:
         yield f"            and {len(changes) - _MOST_CHANGES} more (see --json)"
+
+
+def _attributions_lines(found: dict[str, Any]) -> Iterator[str]:
+    """Which features the second relies on that the first did not; nothing where neither tells."""
+    if found["first"] is None and found["second"] is None:
+        return
+    rows = [(sign, row) for sign, key in (("+", "new"), ("-", "gone")) for row in found[key]]
+    known = "relies on others" if rows else "relies on the same"
+    yield f"features  {known if found['measure'] else 'not known of both by one measure'}"
+    for sign, row in rows[:_MOST_CHANGES]:
+        sides = " → ".join("-" if row[s] is None else f"{row[s]:.1%}" for s in ("first", "second"))
+        yield f"            {sign} {row['feature']}  {sides}"
+    if len(rows) > _MOST_CHANGES:
+        yield f"            and {len(rows) - _MOST_CHANGES} more (see --json)"
 
 
 def _profile_lines(found: dict[str, Any]) -> Iterator[str]:

@@ -203,12 +203,16 @@ def _observed(
 def _say(found: ObservedBatch, *, as_json: bool) -> None:
     if found.untimed and found.served.windows:
         output.note(f"note: {found.untimed:,} rows have no time, and are in no window.")
+    if left := found.unscored:
+        output.note(f"note: {left:,} rows have no score with an outcome, and are in no metric.")
     if as_json:
         output.emit(found.to_json())
         return
     starts = [start for start, _ in found.windows]
     many = f"{len(starts)} windows" if len(starts) > 1 else "1 window"
     what = "is recorded already" if not found.recorded else "recorded"
+    if found.recorded and found.repeated:
+        what = f"recorded, {found.repeated:,} of them before"
     output.say(
         f"{found.rows:,} rows of {found.ref} in {found.environment}, {many} "
         f"from {starts[0]} to {starts[-1]}: {what}."

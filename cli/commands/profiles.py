@@ -75,6 +75,7 @@ def profile(
     Example: `lineage profile data/validation.csv --target churned --score score -o profile.json`
     """
     from lineage.evidence.reading.profiling import profile_of, roles_of
+    from lineage.workflows.data_profile import untimed
 
     found, unknown = profile_of(
         data,
@@ -86,6 +87,8 @@ def profile(
     )
     for name in unknown:
         output.note(f"note: the reference has no column {name!r}; it is not counted.")
+    if (said := untimed(found)) is not None:
+        output.note(f"note: {said}.")
     if out is not None or as_json:
         put(f"{found.canonical.decode()}\n", found.to_dict(), out, as_json)
         return

@@ -109,6 +109,23 @@ def validate(
             "lineage.toml says.",
         ),
     ] = None,
+    attributions: Annotated[
+        str | None,
+        typer.Option(
+            "--attributions",
+            metavar="FILE",
+            help="What each feature adds to predictions (SHAP values): a row for each, a column "
+            "for each feature, or one value each; default: as lineage.toml says.",
+        ),
+    ] = None,
+    leakage: Annotated[
+        bool,
+        typer.Option(
+            "--leakage",
+            help="Look for what of the data the training knew, as lineage.toml says what is "
+            "compared; its metrics are recorded.",
+        ),
+    ] = False,
     resume: Resume = False,
     another_registry: AnotherRegistry = False,
     command: Command = None,
@@ -128,6 +145,10 @@ def validate(
     Without one, the version's own weights must be here, and so must a pipeline that --pipeline
     names, unless it was evaluated --elsewhere.
 
+    --attributions and --leakage, or lineage.toml, add to the metrics what it relies on and what of
+    the data its training knew. A metrics file that is known to be of other weights is refused; of
+    --failed, the configured one is left out.
+
     --in ENVIRONMENT evaluates it with the pipeline that is deployed there: that pipeline's commit
     is checked out in a temporary worktree, with DVC's data and the version's weights, and the
     command (else `evaluate` of lineage.toml, a command or a stage) is run in it.
@@ -137,19 +158,20 @@ def validate(
     from lineage.errors import UsageError
     from lineage.identity.watched import WatchedRun
     from lineage.workflows import validate, verdict
+    from lineage.workflows.validating import Validating
 
     require_resumed(resume, another_registry)
     if resume:
         require_alone(
             metrics, passed is not None, pipeline, data, carry_over, elsewhere, replay_in, timeout,
-            profile, command,
+            profile, attributions, leakage, command,
         )  # fmt: skip
         _resume(ref, another_registry=another_registry, as_json=as_json)
         return
     ref = required(ref, "version", "churn@7")
     words = behind_dashes(command)
     first, *besides = metrics or (None,)
-    wanted = validate.Validating(
+    wanted = Validating(
         first,
         passed,
         pipeline,
@@ -157,12 +179,15 @@ def validate(
         elsewhere=elsewhere,
         profile=profile,
         besides=tuple(besides),
+        attributions=attributions,
+        leakage=leakage,
     )
-    if carry_over and (words or metrics or data or profile or replay_in or passed is not None):
+    said = metrics or data or profile or attributions or leakage or passed is not None
+    if carry_over and (words or replay_in or said):
         raise UsageError(
             "--carry-over takes the verdict, the metrics and the data of another validation.",
-            remedy="Leave --passed, --failed, --metrics, --data, --profile, --in and the command "
-            "out.",
+            remedy="Leave --passed, --failed, --metrics, --data, --profile, --attributions, "
+            "--leakage, --in and the command out.",
         )
     if timeout is not None and replay_in is None:
         raise UsageError(
@@ -219,6 +244,7 @@ def _resume(ref: str | None, *, another_registry: bool, as_json: bool) -> None:
 
 
 def _verdict(done: Mapping[str, Any]) -> None:
+    from lineage.evidence.attributions import in_words, relied_on
     from lineage.guard.requirements import Outcome
 
     word = "passed" if done["passed"] else "failed"
@@ -243,6 +269,9 @@ def _verdict(done: Mapping[str, Any]) -> None:
         output.say(f"  data    {item['name']}  {output.short(item['digest'])}")
     if done["profile"] is not None:
         output.say(f"  profile {output.short(done['profile'])}")
+    relied = relied_on(done["metrics"])
+    if relied is not None:
+        output.say(f"  relies on {in_words(relied.shares)}")
     for outcome in map(Outcome.from_json, done["requirements"]):
         word = {True: "holds ", False: "BROKEN", None: "later "}[outcome.holds]
         output.say(f"  {word}  {outcome.beside_a_mark}")

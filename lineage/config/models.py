@@ -86,7 +86,9 @@ class EvidenceTable(_Table):
 
     ``data`` is a file or a folder, ``target`` what is predicted, ``score`` what the model answered,
     ``time`` and ``groups`` by what it is counted too. ``known_at`` has features, each with the
-    column of when it became known.
+    column of when it became known. ``attributions`` is the file of them that an evaluation writes.
+    ``leakage`` tells that a validation looks for what leaked from the training data, which is
+    ``data`` of the model, or the file that it names; ``keys`` and ``texts`` are for that.
     """
 
     data: Annotated[str, AfterValidator(_path)] | None = None
@@ -95,6 +97,10 @@ class EvidenceTable(_Table):
     time: str | None = None
     groups: list[str] = Field(default_factory=list)
     known_at: dict[str, str] = Field(default_factory=dict)
+    keys: list[str] = Field(default_factory=list)
+    texts: list[str] = Field(default_factory=list)
+    attributions: Annotated[str, AfterValidator(_path)] | None = None
+    leakage: bool | Annotated[str, AfterValidator(_path)] = False
 
 
 class ValueTable(_Table):

@@ -9,6 +9,9 @@ the sum is the same. Windows fold where others are written: each write takes som
 
 The sum over all hosts is kept beside the windows of each host, under no instance; what a host's own
 windows said is forgotten after five weeks, and stays in the sum.
+
+Streams are forgotten too, and no repeat counts for it: what one of them sent is refused as too late
+by then, or began before the moment that is kept in its place (:func:`retire_streams`).
 """
 
 from __future__ import annotations
@@ -34,7 +37,11 @@ if TYPE_CHECKING:
 HOUR, DAY = 3600, 86_400
 
 AT_ONCE: Final = 200
-"""Windows that one write folds at the most: others wait for it."""
+"""Windows that one transaction folds at the most: others wait for it."""
+
+FOLDED_FOR_EACH: Final = 4
+"""Windows that are folded, if they are due, for each that is added: no window is folded more than
+three times before it stands in its month, so what is due does not grow with what is sent."""
 
 Row = dict[str, Any]
 """A window by the names of its columns; ``counts`` is JSON."""
@@ -126,10 +133,19 @@ _COUNTED: Final = text(
 
 _STREAM: Final = "environment = :environment AND model = :model"
 _LAST: Final = text(
-    f"SELECT sequence FROM seen_stream WHERE {_STREAM} AND instance = :instance "  # nosec B608 # noqa: S608 - our own names
+    f"SELECT sequence, batch FROM seen_stream WHERE {_STREAM} AND instance = :instance "  # nosec B608 # noqa: S608 - our own names
     "AND stream = :stream"
 )
-_COUNT: Final = text(f"SELECT count(*) FROM seen_stream WHERE {_STREAM}")  # nosec B608 # noqa: S608 - our own names
+_STREAMS: Final = f"{_STREAM} AND batch = :batch AND stream <> ''"
+_COUNT: Final = text(f"SELECT count(*) FROM seen_stream WHERE {_STREAMS}")  # nosec B608 # noqa: S608 - our own names
+_OLDEST: Final = text(
+    "SELECT max(recorded_at) FROM (SELECT recorded_at FROM seen_stream "  # nosec B608 # noqa: S608 - our own names
+    f"WHERE {_STREAMS} AND recorded_at < :until ORDER BY recorded_at LIMIT :most) AS oldest"
+)
+_RETIRE: Final = text(f"DELETE FROM seen_stream WHERE {_STREAMS} AND recorded_at <= :until")  # nosec B608 # noqa: S608 - our own names
+_RETIRED: Final = text(
+    f"SELECT recorded_at FROM seen_stream WHERE {_STREAM} AND instance = '' AND stream = ''"  # nosec B608 # noqa: S608 - our own names
+)
 _NOTE: Final = text(
     "INSERT INTO seen_stream (environment, model, instance, stream, sequence, batch, recorded_at, "
     "recorded_by) VALUES (:environment, :model, :instance, :stream, :sequence, :batch, "
@@ -278,16 +294,15 @@ def counted_slots(connection: Connection) -> list[tuple[str, str]]:
     return [(row.environment, row.model) for row in connection.execute(_COUNTED)]
 
 
-def last_part(connection: Connection, stream: Row) -> int | None:
-    """The number of the newest part of a stream; None where nothing came of it."""
-    found: int | None = connection.execute(_LAST, stream).scalar()
-    return found
+def last_part(connection: Connection, stream: Row) -> tuple[int, bool] | None:
+    """The number of a stream's newest part, and whether it is a batch; None where nothing came."""
+    found = connection.execute(_LAST, stream).first()
+    return None if found is None else (found.sequence, bool(found.batch))
 
 
-def streams(connection: Connection, environment: str, model: str) -> int:
-    """How many streams are known of a slot."""
-    asked = {"environment": environment, "model": model}
-    return int(connection.execute(_COUNT, asked).scalar_one())
+def streams(connection: Connection, stream: Row) -> int:
+    """How many streams are known of the slot of one: of hosts, or of batches, as it is."""
+    return int(connection.execute(_COUNT, stream).scalar_one())
 
 
 def note_part(connection: Connection, stream: Row) -> None:
@@ -298,6 +313,27 @@ def note_part(connection: Connection, stream: Row) -> None:
 def forget_streams(connection: Connection, until: str, *, batch: bool) -> None:
     """Forget the streams of hosts, or of batches, that sent nothing since a moment."""
     connection.execute(_FORGET, {"batch": batch, "until": until})
+
+
+def retire_streams(connection: Connection, stream: Row, until: str, most: int) -> None:
+    """Forget those of a slot's hosts that are silent for longest: so many that sent nothing since.
+
+    In their place stands the moment at which the newest of them sent something: a stream without a
+    name, forgotten as others are. All that they sent was of windows that had begun by then, but for
+    what clocks are ahead.
+    """
+    asked = stream | {"batch": False, "until": until, "most": most}
+    newest = connection.execute(_OLDEST, asked).scalar()
+    if newest is not None:
+        connection.execute(_RETIRE, asked | {"until": newest})
+        nameless = {"instance": MERGED, "stream": "", "sequence": 0, "recorded_at": newest}
+        note_part(connection, asked | nameless | {"recorded_by": ""})
+
+
+def retired_until(connection: Connection, stream: Row) -> str | None:
+    """The moment up to which streams of a slot may be forgotten early; None where none is."""
+    found: str | None = connection.execute(_RETIRED, stream).scalar()
+    return found
 
 
 def rename(connection: Connection, old: str, new: str) -> None:

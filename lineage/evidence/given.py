@@ -62,12 +62,12 @@ def values_of(values: Any, name: str) -> Given:  # noqa: ANN401 - a sequence, an
     """
     if type(values) in (list, tuple):
         return Given(values)
+    if (dimensions := getattr(values, "ndim", 1)) != 1:  # a frame's column that is there twice: 2
+        raise UsageError(
+            f"{name[:80]!r} is an array of {dimensions} dimensions.",
+            remedy="Give each column as a sequence of its own.",
+        )
     if array_kind(values):
-        if values.ndim != 1:
-            raise UsageError(
-                f"{name[:80]!r} is an array of {values.ndim} dimensions.",
-                remedy="Give each column as a sequence of its own.",
-            )
         return Given(values)
     if hasattr(values, "iloc"):  # pandas
         of_numpy = type(values.dtype).__module__.partition(".")[0] == "numpy"
@@ -106,7 +106,9 @@ def _has_plain_numbers(values: Any) -> bool:  # noqa: ANN401 - a column of polar
 
 
 def _is_several(value: Any) -> bool:  # noqa: ANN401 - a value, or a column of values
-    return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
+    if isinstance(value, str | bytes | Mapping) or getattr(value, "ndim", 1) == 0:
+        return False
+    return hasattr(value, "__len__")
 
 
 def _length(columns: Mapping[str, Any]) -> int:

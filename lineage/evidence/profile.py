@@ -107,6 +107,13 @@ class Profile(Counts, Shown):
     """By the window's start, UTC."""
     roles: Roles = field(default_factory=Roles)
 
+    @property
+    def untimed(self) -> int:
+        """Rows that are in no window, where there are windows: of no time that can be true."""
+        if self.roles.time is None:
+            return 0
+        return self.rows - sum(part.rows for part in self.windows.values())
+
     def to_dict(self, *, with_scale: bool = True) -> dict[str, Any]:
         """The profile as JSON, as the module's text shows it."""
         return (

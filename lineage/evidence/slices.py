@@ -198,7 +198,14 @@ class Slices(Shown):
         return {name: f"AUC {one['auc']:.3f}, n {one['n']:,}" for name, one in self.slices.items()}
 
 
-def sliced(rows: Rows, by: Mapping[str, Sequence[str]], *, minimum: int, fewest: int) -> Slices:
+def sliced(
+    rows: Rows,
+    by: Mapping[str, Sequence[str]],
+    *,
+    minimum: int,
+    fewest: int,
+    together: Sequence[Mapping[str, str]] = (),
+) -> Slices:
     """Measure all rows, and each slice.
 
     Args:
@@ -206,31 +213,46 @@ def sliced(rows: Rows, by: Mapping[str, Sequence[str]], *, minimum: int, fewest:
         by: for each column its values, as text, row by row.
         minimum: rows of a slice that is measured.
         fewest: rows of each outcome in it.
-
-    Raises:
-        UsageError: a column has more values than are slices.
+        together: further slices, each by its values of several of the columns.
     """
     slices: dict[str, dict[str, float]] = {}
     groups, small = {}, {}
+
+    def measure(name: str, places: Sequence[int]) -> Mapping[str, float] | None:
+        part = rows.part(places)
+        n = len(part.scores)
+        if n >= minimum and fewest <= part.positives <= n - fewest:
+            slices[name] = metrics(part)
+        else:
+            small[name] = n
+        return slices.get(name)
+
     for column, values in by.items():
         places: dict[str, list[int]] = {}
         for place, value in enumerate(values):
             places.setdefault(value, []).append(place)
-        if len(places) > MOST:
+        found = [measure(f"{column}={value}", places[value]) for value in sorted(places)]
+        measured = [one for one in found if one is not None]
+        if len(measured) > 1:
+            groups[column] = differences(measured)
+    for one in together:
+        columns = zip(*(by[column] for column in one), strict=True)
+        wanted = tuple(one.values())
+        among = [place for place, values in enumerate(columns) if values == wanted]
+        measure(" & ".join(f"{column}={value}" for column, value in one.items()), among)
+    return Slices(metrics(rows), slices, groups, small)
+
+
+def require_few(by: Mapping[str, Sequence[str]]) -> None:
+    """Refuse columns of too many values.
+
+    Raises:
+        UsageError: a column has more of them than are slices.
+    """
+    for column, values in by.items():
+        many = len(set(values))
+        if many > MOST:
             raise UsageError(
-                f"{column[:80]!r} has {len(places):,} values: a column has {MOST:,} slices at "
-                "most.",
+                f"{column[:80]!r} has {many:,} values: a column has {MOST:,} slices at most.",
                 remedy="Put its values into bins, or name another column.",
             )
-        measured = {}
-        for value in sorted(places):
-            part = rows.part(places[value])
-            n = len(part.scores)
-            if n >= minimum and fewest <= part.positives <= n - fewest:
-                measured[f"{column}={value}"] = metrics(part)
-            else:
-                small[f"{column}={value}"] = n
-        slices |= measured
-        if len(measured) > 1:
-            groups[column] = differences(list(measured.values()))
-    return Slices(metrics(rows), slices, groups, small)

@@ -123,7 +123,7 @@ class Tally:
 
 
 def _scores_of(scores: Any, number: int) -> Given:  # noqa: ANN401 - a sequence, or a number
-    if isinstance(scores, int | float):
+    if isinstance(scores, int | float) or getattr(scores, "ndim", 1) == 0:  # NumPy's numbers
         scores = [scores]
     given = values_of(scores, "scores")
     if len(given.values) != number:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.contract.results import NamedPipeline
 from lineage.errors import LineageError, NotFound
+from lineage.evidence import attributions
 from lineage.explain.changes import Explainer
 from lineage.explain.data import data_changes, data_lines, size_in_words
 from lineage.explain.encodings import across_encodings
 from lineage.explain.environments import compare_environments
 from lineage.explain.reasons import ways
-from lineage.guard.flat_metrics import flattened, is_of_command
+from lineage.guard.flat_metrics import flattened, tells_no_worth
 from lineage.identity.digest import with_algorithm
 from lineage.identity.pipeline_diff import changes_between
 
@@ -162,6 +163,7 @@ def compare_versions(
         {"first": old["ref"], "second": new["ref"]}
         | components
         | {"environment": compare_environments(old, new), "metrics": _metrics(old, new)}
+        | {"attributions": attributions.compared(*map(_newest_metrics, (old, new)))}
         | {"profile": _profiles(registry, old, new)}
         | {"registered": _sides(old, new, "registered_at", "registered_by")}
         | {"trained": _sides(old, new, "run")}
@@ -169,9 +171,12 @@ def compare_versions(
 
 
 def _metrics(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of the newest verdicts, and how they differ, but for what their runs took."""
+    """The numbers of the newest verdicts, and how they differ.
+
+    What their runs took is no difference, and of what they rely on the attributions tell.
+    """
     first, second = (_measured(side) for side in (old, new))
-    names = [name for name in sorted({*(first or {}), *(second or {})}) if not is_of_command(name)]
+    names = [name for name in sorted({*(first or {}), *(second or {})}) if not tells_no_worth(name)]
     changes = [
         {"name": name, "first": sides[0], "second": sides[1]}
         for name in names
@@ -211,8 +216,13 @@ def _profiles(
 
 def _measured(version: Mapping[str, Any]) -> dict[str, float] | None:
     """The numbers of a version's newest verdict; None where it has none."""
+    metrics = _newest_metrics(version)
+    return flattened(metrics) if metrics else None
+
+
+def _newest_metrics(version: Mapping[str, Any]) -> Mapping[str, Any] | None:
     newest = next(iter(version["validations"]), None)
-    return flattened(newest["metrics"]) if newest is not None and newest["metrics"] else None
+    return newest["metrics"] if newest is not None else None
 
 
 def _sides(old: Mapping[str, Any], new: Mapping[str, Any], *keys: str) -> dict[str, Any]:

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.guard.expressions import MISSING, Budget, TooMuchWork, value_at
+from lineage.strict_json import finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,20 +49,9 @@ def flattened(metrics: Mapping[str, Any]) -> dict[str, float]:
     return dict(list(found.items())[:MOST])
 
 
-def is_of_command(name: str) -> bool:
-    """Whether a metric tells of the run on a machine, not of what the model is worth."""
-    return name.startswith(f"{COMMAND}.")
-
-
-def finite(value: Any) -> float | None:  # noqa: ANN401 - any JSON value
-    """The number that a value is; None for what is none, or not finite."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+def tells_no_worth(name: str) -> bool:
+    """Whether a metric tells of the run on a machine, or what a model relies on: not its worth."""
+    return name.startswith((f"{COMMAND}.", "attributions."))
 
 
 def _read(metrics: Mapping[str, Any], name: str, budget: Budget) -> Any:  # noqa: ANN401 - any JSON

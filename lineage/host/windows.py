@@ -2,9 +2,9 @@
 
 The way of a row: :meth:`Windows.observe` counts it on the profile of the version that is loaded.
 When the window is over, or another version is loaded, the counts are a part of a stream with the
-next number. Parts are sent with the host's reports, in order; where the registry is away they are
-kept on disk, and sent by whichever process of this host comes next. What the registry refuses is
-dropped, and the log says why.
+next number. Parts are sent with the host's reports, in order; where the registry is away, or has no
+room for another stream, they are kept on disk, and sent by whichever process of this host comes
+next. What the registry refuses for good is dropped, and the log says why.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lineage import kept
 from lineage.connection import connect
 from lineage.contract.windows import AT_ONCE, MOST_WINDOWS, NewWindow, NewWindows
-from lineage.errors import Conflict, LineageError, NotFound, RegistryUnreachable, UsageError
+from lineage.errors import LineageError, NotFound, RegistryUnreachable, UsageError
 from lineage.evidence.profile import Profile
 from lineage.evidence.tally import Tally
 
@@ -219,7 +219,7 @@ class Windows:
         new = NewWindows(instance=first.instance, stream=first.stream, windows=windows)
         try:
             registry.record_windows(self._model, self._environment, new, actor=self._actor)
-        except (UsageError, NotFound, Conflict) as error:
+        except (UsageError, NotFound) as error:
             if len(parts) > 1:
                 for part in parts:
                     self._send(registry, [part])

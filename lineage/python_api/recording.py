@@ -127,6 +127,8 @@ def validate(
     command: str | Sequence[str] = (),
     timeout: str = "1h",
     profile: Path | None = None,
+    attributions: Path | None = None,
+    leakage: bool = False,
 ) -> Validation:
     """Record a verdict on a version with the pipeline as captured here, or a recorded one.
 
@@ -141,6 +143,10 @@ def validate(
         timeout: how long it may run there.
         profile: data whose profile is kept with it, or a profile (``.json``); default: what is
             configured.
+        attributions: a file of what each feature adds to predictions, whose summary is kept among
+            the metrics; default: what is configured.
+        leakage: look for what of the data the training knew, also where ``leakage`` is not
+            configured.
 
     Returns:
         The verdict: true where it is a pass; ``basis`` says what it rests on.
@@ -150,12 +156,20 @@ def validate(
         CaptureError: something is missing or changed, or the weights here are not the version's.
         NotFound: the version or the pipeline version does not exist.
     """
-    from lineage.workflows import validate, verdict
+    from lineage.workflows import verdict
+    from lineage.workflows.validating import Validating
 
     values = dict(metrics) if isinstance(metrics, Mapping) else None
     file = None if isinstance(metrics, Mapping) else text_of(metrics)
-    wanted = validate.Validating(
-        file, passed, pipeline, values=values, elsewhere=elsewhere, profile=text_of(profile)
+    wanted = Validating(
+        file,
+        passed,
+        pipeline,
+        values=values,
+        elsewhere=elsewhere,
+        profile=text_of(profile),
+        attributions=text_of(attributions),
+        leakage=leakage,
     )
     with project_and_registry() as (project, registry, actor):
         words = listed(command)

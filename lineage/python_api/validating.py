@@ -92,7 +92,7 @@ def leakage(
         known_at: features, each with the column of when it became known; it must not be after
             ``time``.
         threshold: the AUC from which on a feature's rule tells the target alone.
-        model: whose target, time, groups and known_at count where they are not given
+        model: whose target, time, groups, keys, texts and known_at count where they are not given
             (``[models.NAME.evidence]`` of ``lineage.toml``).
 
     Raises:
@@ -107,6 +107,7 @@ def leakage(
     if told is not None:
         target, time = target or told.target, time or told.time
         groups, known_at = listed(groups) or told.groups, known_at or told.known_at
+        keys, texts = listed(keys) or told.keys, listed(texts) or told.texts
     looking = Looking(
         target,
         tuple(listed(groups)),
@@ -128,6 +129,7 @@ def slices(
     threshold: float = 0.5,
     minimum: int = 100,
     fewest: int = 10,
+    worst: int = 0,
 ) -> Slices:
     """Measure scores against outcomes: of all rows, of each slice, and between groups.
 
@@ -145,20 +147,24 @@ def slices(
         threshold: a score from which on a row is selected.
         minimum: rows that a slice has to be measured; smaller ones are listed apart.
         fewest: rows of each outcome that it has for that.
+        worst: so many slices more, of two or three of the columns together, that are the worst:
+            ``sex=female & port=S``. They are looked for by sliceline (the extra ``slices``).
 
     Raises:
         UsageError: a column is not there, a value is no number or no outcome, there is but one
-            outcome, or a column has more than 100 values.
+            outcome, a column has more than 100 values, or sliceline is not installed.
     """
     from lineage.contract.requests import listed
     from lineage.errors import UsageError
     from lineage.evidence import frames
-    from lineage.evidence.slices import Rows, sliced
+    from lineage.evidence.slices import MOST, Rows, require_few, sliced
 
     if minimum < 1 or fewest < 1:
         raise UsageError(
             f"minimum is {minimum} and fewest is {fewest}.", remedy="Give 1 or more of both."
         )
+    if not 0 <= worst <= MOST:
+        raise UsageError(f"worst is {worst}.", remedy=f"Give a number of slices, up to {MOST}.")
     rows = Rows(
         frames.numbers(frames.column(frame, score), score),
         frames.outcomes(frames.column(frame, target), target),
@@ -171,7 +177,13 @@ def slices(
                 f"{name[:80]!r} has {len(values):,} rows, and {score!r} {len(rows.scores):,}.",
                 remedy="Give columns of the same rows.",
             )
-    return sliced(rows, columns, minimum=minimum, fewest=fewest)
+    require_few(columns)
+    together: list[dict[str, str]] = []
+    if worst and len(columns) > 1:
+        from lineage.evidence.worst import worst as worst_of
+
+        together = worst_of(rows, columns, most=worst, minimum=minimum)
+    return sliced(rows, columns, minimum=minimum, fewest=fewest, together=together)
 
 
 def importance(

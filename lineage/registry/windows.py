@@ -19,14 +19,15 @@ from lineage.database import clock, pipelines, profiles, tables, windows
 from lineage.database.known import SEEN
 from lineage.database.slots import slot_side
 from lineage.database.tables.windows import MERGED
-from lineage.errors import Conflict, UsageError
+from lineage.errors import UsageError
 from lineage.evidence.parts import Part, added
 from lineage.evidence.performance import Calibration
 from lineage.evidence.reader import LARGEST_COUNT
 from lineage.evidence.realised import realised as metrics_of
 from lineage.identity.references import Reference
-from lineage.registry import limits
+from lineage.registry import limits, streams
 from lineage.registry.access import check_actor
+from lineage.registry.streams import LATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,16 +38,6 @@ if TYPE_CHECKING:
     from lineage.database.windows import Row
     from lineage.evidence.counts import Counts
     from lineage.registry.sight import Sight
-
-LATE: Final = dt.timedelta(days=7)
-"""How long after its end a host's window is taken."""
-
-FORGOTTEN_AFTER: Final = {False: dt.timedelta(days=8), True: dt.timedelta(days=400)}
-"""After which a stream that sends no more is forgotten, by whether it is a batch: a host's windows
-are no longer taken then (:data:`LATE`), those of a batch stand in months."""
-
-MOST_STREAMS: Final = 100_000
-"""Streams of a model in an environment at the most."""
 
 MOST_READ: Final = 5_000
 """Windows that are read at once, at the most."""
@@ -95,12 +86,14 @@ def prepare(sight: Sight, model: str, environment: str, new: NewWindows) -> list
 
 def record(
     session: Session, model: str, environment: str, new: NewWindows, rows: list[Row], actor: str
-) -> dict[str, Any]:
-    """Record windows, in a transaction that writes; JSON of how many were new.
+) -> tuple[dict[str, Any], int]:
+    """Record windows, in a transaction that writes; JSON of how many were new, and what is owed.
+
+    Windows that are due are folded too: of as many as :func:`fold` is to be told still.
 
     Raises:
         Conflict: too many streams are known of the slot.
-        UsageError: a window would count more than it can.
+        UsageError: a window would count more than it can, or may have come before.
     """
     connection, at = session.connection(), clock.now(session)
     stream: Row = {
@@ -108,28 +101,47 @@ def record(
         "model": model,
         "instance": new.instance,
         "stream": new.stream,
+        "batch": new.batch,
     }
-    known = windows.last_part(connection, stream)
-    if known is None:
-        _require_room(session, model, environment, at)
-    fresh = [row for row in rows if row["sequence"] > (known or 0)]
-    for row in _summed(fresh):
+    known, is_batch = windows.last_part(connection, stream) or (0, new.batch)
+    if is_batch != new.batch:
+        raise UsageError(
+            f"The stream {new.stream} of {new.instance} is known, and is "
+            + ("a batch." if is_batch else "no batch."),
+            remedy="Give each run of a service, and each batch, a name of its own.",
+        )
+    if not known:
+        streams.require_room(connection, stream, at)
+        streams.require_known_time(connection, stream, (row["start"] for row in rows))
+    fresh = [row for row in rows if row["sequence"] > known]
+    sums = _summed(fresh)
+    for row in sums:
         if not windows.add(connection, row, at):
             raise UsageError(
                 f"The window of {row['start']} would count more than {LARGEST_COUNT:,} rows.",
                 remedy="Send what was counted once, as it was counted.",
             )
     if fresh:
-        newest = {"sequence": fresh[-1]["sequence"], "batch": new.batch}
-        windows.note_part(connection, stream | newest | {"recorded_at": at, "recorded_by": actor})
-    windows.fold(connection, at)
+        newest = {"sequence": fresh[-1]["sequence"], "recorded_at": at, "recorded_by": actor}
+        windows.note_part(connection, stream | newest)
     session.info.pop(SEEN, None)
-    return {
+    answer = {
         "model": model,
         "environment": environment,
         "recorded": len(fresh),
         "repeated": len(rows) - len(fresh),
     }
+    return answer, fold(session, windows.FOLDED_FOR_EACH * len(sums))
+
+
+def fold(session: Session, owed: int) -> int:
+    """Fold windows that are due, some of so many, in a transaction that writes; what is owed still.
+
+    Who sends many folds many, and others write in between.
+    """
+    most = min(owed, windows.AT_ONCE)
+    done = windows.fold(session.connection(), clock.now(session), most) if most else 0
+    return owed - most if done == most else 0
 
 
 def listed(
@@ -277,10 +289,13 @@ def _row(sight: Sight, model: str, environment: str, window: NewWindow) -> Row:
             "The window does not count all that the profile does.",
             remedy="Count every column of the profile and its score: what is not there is null.",
         )
-    scored = counts.score is not None and counts.score.positives is not None
+    scored = all(
+        one.score is not None and one.score.positives is not None
+        for one in (counts, *counts.groups.values())
+    )
     if window.kind == "outcomes" and not scored:
         raise UsageError(
-            "The window has no scores beside outcomes.",
+            "The window, or one of its groups, has no scores beside outcomes.",
             remedy="Count the score and the target: "
             f"{act('outcomes', 'MODEL', env='ENV', data='LABELS')}",
         )
@@ -348,16 +363,3 @@ def _summed(rows: Iterable[Row]) -> list[Row]:
                 sums[key]["rows"] += so_far["rows"]
                 sums[key]["counts"] = added(so_far["counts"], row["counts"])
     return list(sums.values())
-
-
-def _require_room(session: Session, model: str, environment: str, at: str) -> None:
-    """Forget streams that are over, and refuse one too many."""
-    connection = session.connection()
-    for batch, after in FORGOTTEN_AFTER.items():
-        oldest = timestamps.written(timestamps.moment(at) - after)
-        windows.forget_streams(connection, oldest, batch=batch)
-    if windows.streams(connection, environment, model) >= MOST_STREAMS:
-        raise Conflict(
-            f"{MOST_STREAMS:,} streams of windows of {model} came from {environment}.",
-            remedy="Let a service send one stream while it runs, and batches hold more rows.",
-        )

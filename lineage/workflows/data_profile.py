@@ -32,3 +32,13 @@ def profile_here(project: Project, model: str, named: str | None = None) -> Prof
         roles = roles_of(table.score, table.target, table.time, table.groups)
     found, _ = profile_of(data, roles=roles)
     return found
+
+
+def untimed(profile: Profile) -> str | None:
+    """A sentence on the rows that are in no window; None where there are none."""
+    if not profile.untimed:
+        return None
+    return (
+        f"{profile.untimed:,} of {profile.rows:,} rows have no time in {profile.roles.time!r} from "
+        "2 January 1970 to tomorrow, and are in no window"
+    )

@@ -2,6 +2,8 @@
 
 What serves names the version and the pipeline; the profile of that version's validation is the
 scale. The windows are one stream, which the content of the data names: the same batch counts once.
+A window's number is its time, so a batch that was recorded in part goes on where it ended, also
+with other rows.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
 from lineage.acts import act
-from lineage.contract.windows import AT_ONCE, EARLY, MOST_WINDOWS, NewWindow, NewWindows
-from lineage.errors import NotFound, UsageError
+from lineage.contract.windows import AT_ONCE, EARLY, MOST_WINDOWS, Kind, NewWindow, NewWindows
+from lineage.errors import LineageError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
 
     from lineage.connection import AnyRegistry
     from lineage.contract.results import ServedVersion
-    from lineage.contract.windows import Kind
     from lineage.evidence.parts import Part
     from lineage.evidence.profile import Profile
     from lineage.evidence.reading.served import Served
 
-INSTANCE: Final = "batch"
-"""What batches are called beside the instances of services."""
+INSTANCES: Final[dict[Kind, str]] = {"inputs": "batch", "outcomes": "outcomes"}
+"""What batches are called beside the instances of services: names of one kind are not the other's.
+"""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class ObservedBatch:
         """The rows whose time is unknown, which are in none."""
         return self.served.whole.rows - self.rows
 
+    @property
+    def unscored(self) -> int:
+        """Of outcomes, the rows without a score or an outcome, which are in no metric."""
+        return self.served.whole.rows - self.served.scored if self.kind == "outcomes" else 0
+
     def to_json(self) -> dict[str, Any]:
         """JSON of `observe`."""
         return {
@@ -83,6 +90,7 @@ class ObservedBatch:
             "profile": str(self.profile.digest),
             "rows": self.rows,
             "untimed": self.untimed,
+            "unscored": self.unscored,
             "window_seconds": self.served.seconds,
             "windows": [{"start": start, "rows": part.rows} for start, part in self.windows],
             "recorded": self.recorded,
@@ -116,18 +124,21 @@ def observe(
     Raises:
         NotFound: nothing serves there, or no validation of it has a profile.
         UsageError: the data cannot be read, or the registry has no such profile of the version.
+        LineageError: it cannot be recorded, or not all of it: then the error says which part is,
+            and how the rest is recorded.
     """
     from lineage.evidence.reading import served as reading
+    from lineage.registry import limits
 
     version, pipeline = _serving(registry, model, environment, batch.at)
     scale = reference or _profile(registry, version.ref, pipeline)
-    named = {"query": batch.query, "time": batch.time, "score": batch.score}
-    if kind == "inputs":
-        served = reading.inputs(batch.data, scale, **named)
-    else:
-        served = reading.outcomes(batch.data, scale, **named, target=batch.target)
+    read = reading.inputs if kind == "inputs" else reading.outcomes
+    named = reading.Named(
+        query=batch.query, time=batch.time, score=batch.score, target=batch.target
+    )
+    served = read(batch.data, scale, named)
+    _check_times(batch, served)
     windows = tuple(served.windows.items()) or ((_now(served.seconds), served.whole),)
-    _check_times(batch, windows[0][0], windows[-1][0])
     stream = batch.name or _stream(batch, scale, kind)
     new = [
         NewWindow(
@@ -137,15 +148,24 @@ def observe(
             start=start,
             seconds=served.seconds,
             counts=part.to_dict(),
-            sequence=number,
+            sequence=1 + int(timestamps.moment(start).timestamp()) if served.windows else 1,
             kind=kind,
         )
-        for number, (start, part) in enumerate(windows, start=1)
+        for start, part in windows
     ]
+    for window in new:
+        limits.require_small("counts of a window", window.counts)
     recorded = repeated = 0
     for sent in _together(new):
-        windows_of = NewWindows(instance=INSTANCE, stream=stream, windows=sent, batch=True)
-        done = registry.record_windows(model, environment, windows_of, actor=actor)
+        windows_of = NewWindows(instance=INSTANCES[kind], stream=stream, windows=sent, batch=True)
+        try:
+            done = registry.record_windows(model, environment, windows_of, actor=actor)
+        except LineageError as error:
+            if stand := recorded + repeated:
+                _tell_what_stands(error, f"{stand:,} of {len(new):,}", new[stand].start)
+                profile = None if reference is None else "PROFILE"
+                error.remedy += _again(model, environment, batch, stream, kind, profile)
+            raise
         recorded, repeated = recorded + done.recorded, repeated + done.repeated
     return ObservedBatch(
         version.ref, environment, pipeline, scale, kind, served, windows, recorded, repeated
@@ -156,6 +176,11 @@ def _serving(
     registry: AnyRegistry, model: str, environment: str, at: str | None
 ) -> tuple[ServedVersion, str]:
     """What serves, or served, and the digest of the pipeline version that it does so with."""
+    if at is not None and timestamps.parse_time(at) > timestamps.now():
+        raise UsageError(
+            f"What serves at {at[:40]} cannot be known yet.",
+            remedy="Name a moment that is over, or leave it out for what serves now.",
+        )
     slot = registry.serving(model, environment, at=at)
     pipeline = slot.pipeline["digest"]
     if slot.serving is None or pipeline is None:
@@ -178,21 +203,53 @@ def _profile(registry: AnyRegistry, ref: str, pipeline: str) -> Profile:
         return registry.profile(ref)
 
 
-def _check_times(batch: Batch, first: str, last: str) -> None:
-    """Refuse a batch with a window that the registry does not take, before any of it is sent.
+def _check_times(batch: Batch, served: Served) -> None:
+    """Refuse a batch with rows of a time at which nothing was served, before any of it is sent.
 
     Raises:
-        UsageError: it holds rows of before 1970, or of a time to come.
+        UsageError: it holds rows of before 2 January 1970, or of a time to come; how many.
     """
-    wrong = first if first < str(timestamps.FIRST_YEAR) else None
-    if timestamps.moment(last) > dt.datetime.now(dt.UTC) + EARLY:
-        wrong = last
-    if wrong is not None:
+    from lineage.evidence.reading.rules import FIRST_DAY
+
+    now = dt.datetime.now(dt.UTC) + EARLY
+    wrong = {
+        start: part.rows
+        for start, part in served.windows.items()
+        if start < FIRST_DAY or timestamps.moment(start) > now
+    }
+    if wrong:
+        times = " to ".join(dict.fromkeys((min(wrong), max(wrong))))
         raise UsageError(
-            f"{batch.data} has rows of {wrong}, when nothing was served.",
+            f"{batch.data} has {sum(wrong.values()):,} rows of {served.whole.rows:,} whose time in "
+            f"{served.time!r} is one when nothing was served ({times}).",
             remedy="Leave those rows out, or put their time right; a time that is not known is "
             "left empty. Nothing of the batch is recorded.",
         )
+
+
+def _tell_what_stands(error: LineageError, windows: str, start: str) -> None:
+    """Let an error say which part of a batch is recorded."""
+    error.args = (f"{error} {windows} windows of the batch are recorded, those before {start}.",)
+
+
+def _again(
+    model: str, environment: str, batch: Batch, stream: str, kind: Kind, reference: str | None
+) -> str:
+    """What records the rest of a batch, and counts nothing twice."""
+    data, query, time, score = str(batch.data), batch.query, batch.time, batch.score
+    again = act(
+        "observe", model, env=environment, data=data, batch=stream, query=query, time=time,
+        score=score, at=batch.at, reference=reference,
+    )  # fmt: skip
+    if kind == "outcomes":
+        again = act(
+            "outcomes", model, env=environment, data=data, batch=stream, query=query, time=time,
+            score=score, target=batch.target, at=batch.at, reference=reference,
+        )  # fmt: skip
+    return (
+        " Then record the rest, which counts nothing twice, also if rows of the rest were put "
+        f"right: {again}"
+    )
 
 
 def _now(seconds: int) -> str:

@@ -7,24 +7,19 @@ watched. A file that neither knows is taken as the person says.
 
 from __future__ import annotations
 
-import os
-import posixpath
 import shlex
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from lineage import strict_json
 from lineage.acts import act
-from lineage.bounded_file import Unfit
-from lineage.bounded_file import read as read_bounded
 from lineage.capture.dvc import joined, mappings, overlap, recorded_digest
 from lineage.capture.stage_addresses import address, choose
 from lineage.capture.stages_from import reads, stages_from
 from lineage.errors import CaptureError, LineageError
 from lineage.hashing.files import hash_path
-from lineage.whole_file import write_whole
+from lineage.workflows.measured_files import from_top, measured
 from lineage.workflows.own_parts import is_own, weights_here, weights_place
-from lineage.workflows.watched_runs import RUNS, is_dvc, read_by_programs
+from lineage.workflows.watched_runs import is_dvc, read_by_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,12 +30,7 @@ if TYPE_CHECKING:
     from lineage.capture.lock import Lock
     from lineage.capture.project import Project
     from lineage.capture.watch import Observed
-    from lineage.identity.components import Weights
     from lineage.identity.digest import Digest
-
-MEASURED: Final = "measured.json"
-_FORMAT: Final = 1
-_LARGEST: Final = 1 << 20
 
 
 def require_own_metrics(
@@ -57,23 +47,40 @@ def require_own_metrics(
     Raises:
         CaptureError: a run wrote them that read other weights.
     """
+    said = made_of_others(project, version, metrics, own_here=True)
+    if said is not None:
+        raise CaptureError(said, remedy=remedy)
+
+
+def made_of_others(
+    project: Project, version: Mapping[str, Any], metrics: Path, *, own_here: bool
+) -> str | None:
+    """That a file of metrics is known to be of other weights than a version's; None where not.
+
+    Where the version's own weights are not here, it is known of what was made of those that are.
+    """
     weights = weights_place(project, version)
-    if version["weights"] is None or weights is None:
-        return
-    path, place = _from_top(project, metrics), _from_top(project, weights)
-    told = _told_by_dvc(project, path, place) or _told_by_a_run(project, version, path, place)
+    if version["weights"] is None:
+        return None
+    path = from_top(project, metrics)
     said = f"The metrics {path} are not of the weights of {version['ref']}"
+    if weights is None:
+        table = project.config.model(version["model"])
+        lay = version["components"]["weights"]["path"], table.weights
+        places = [from_top(project, project.root / one) for one in lay if one is not None]
+        ways = (_told_by_a_run(project, version, path, place) for place in places)
+        told = next(filter(None, ways), None)
+        return f"{said}: {told}." if told is not None else None
+    place = from_top(project, weights)
+    told = (_told_by_dvc if own_here else _told_of_these)(project, path, place)
+    told = told or _told_by_a_run(project, version, path, place)
     if told is not None:
-        raise CaptureError(f"{said}: {told}.", remedy=remedy)
+        return f"{said}: {told}."
     told = _told_of_others(project, version, path, place)
-    if told is not None:
-        raise CaptureError(f"{said}, which lie at {place}: {told}.", remedy=remedy)
     configured = _configured(project, version["model"], place)
-    if configured is None:
-        return
-    told = _told_by_a_run(project, version, path, configured, instead=place)
-    if told is not None:
-        raise CaptureError(f"{said}, which lie at {place}: {told}.", remedy=remedy)
+    if told is None and configured is not None:
+        told = _told_by_a_run(project, version, path, configured, instead=place)
+    return f"{said}, which lie at {place}: {told}." if told is not None else None
 
 
 def require_own_run(
@@ -109,7 +116,7 @@ def require_own_run(
         return
     if ran.exit_status != 0:
         return
-    path, place = _from_top(project, metrics), _from_top(project, weights)
+    path, place = from_top(project, metrics), from_top(project, weights)
     ref, is_by_dvc = version["ref"], any(map(is_dvc, programs))
     said = f"The command measured other weights than those of {ref} in {path}"
 
@@ -141,44 +148,6 @@ def require_own_run(
         )
 
 
-def note_measured(
-    project: Project,
-    observed: Observed,
-    metrics: Path | None = None,
-    weights: Weights | None = None,
-) -> None:
-    """Remember which weights lie here as a run ends that wrote a metrics file.
-
-    Args:
-        project: where it ran.
-        observed: what was observed of it.
-        metrics: a file that it wrote, whether that was observed or not.
-        weights: those that it was about, wherever they are; the configured ones always count.
-    """
-    written = {file.path for file in observed.files if file.is_written}
-    files = {_from_top(project, metrics)} if metrics is not None else set[str]()
-    for table in project.config.models.values():
-        path = _from_top(project, project.root / table.metrics) if table.metrics else None
-        if path in written:
-            files.add(path)
-    files = {path for path in files if (project.top / path).is_file()}
-    if not files:
-        return
-    beside = {
-        _from_top(project, project.root / path): [str(one.xxh3), str(one.blake3)]
-        for path, one in weights_here(project, weights).items()
-    }
-    known = _measured(project)
-    for path in files:
-        digest = hash_path(project.top / path, with_blake3=True).blake3
-        known[path] = {"digest": str(digest), "weights": beside}
-    with suppress(OSError, LineageError):  # what is not remembered is not known
-        folder = project.own_folder() / RUNS
-        folder.mkdir(exist_ok=True)
-        document = {"format": _FORMAT, "metrics": known}
-        write_whole(folder / MEASURED, strict_json.dumps(document).encode("utf-8"))
-
-
 def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str, ...]:
     """The words that evaluate a model here; ``COMMAND`` where nothing says.
 
@@ -194,10 +163,10 @@ def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str,
             with suppress(LineageError):
                 stages = [stage for _, stage in choose(dvc, project.folder, [table.evaluate])]
         elif table.metrics is not None:
-            stages = dvc.making(_from_top(project, project.root / table.metrics))
+            stages = dvc.making(from_top(project, project.root / table.metrics))
         configured = project.root / table.weights if table.weights is not None else None
         for place in filter(None, (weights, configured)):
-            path = _from_top(project, place)
+            path = from_top(project, place)
             way = stages_from(dvc, path, stages)
             if any(reads(stage, path) for stage in way):
                 stages = way
@@ -213,6 +182,23 @@ def evaluation(project: Project, model: str, weights: Path | None) -> tuple[str,
 def _told_by_dvc(project: Project, metrics: str, weights: str) -> str | None:
     """That DVC's lock has other weights for the stages whose metrics these are."""
     return _told_of(project, [metrics], weights)
+
+
+def _told_of_these(project: Project, metrics: str, weights: str) -> str | None:
+    """That DVC's lock has the weights here, which are not the version's, for all on the way."""
+    dvc = project.dvc_here()
+    makers = dvc.making(metrics)
+    if not makers:
+        return None
+    with _locked(project, dvc) as lock:
+        way = stages_from(dvc, weights, [one for one in makers if _wrote(lock, one, metrics)])
+        if any(_read_other(lock, stage, way, weights) is not None for stage in way):
+            return None
+        for stage in way:
+            recorded = _recorded(lock, stage, "deps")
+            if any(overlap(path, weights) and digest is not None for path, digest in recorded):
+                return f"dvc.lock records that {address(stage, project.folder)} read those here"
+    return None
 
 
 def _read_made_of_others(project: Project, observed: Observed, weights: str) -> str | None:
@@ -296,7 +282,7 @@ def _configured(project: Project, model: str, place: str) -> str | None:
     configured = project.config.model(model).weights
     if configured is None:
         return None
-    path = _from_top(project, project.root / configured)
+    path = from_top(project, project.root / configured)
     return path if not overlap(path, place) and (project.top / path).exists() else None
 
 
@@ -345,33 +331,10 @@ def _told_by_a_run(
 
     ``instead`` is a place at which others would count.
     """
-    known = _measured(project).get(metrics)
+    known = measured(project).get(metrics)
     if known is None or weights not in known["weights"] or instead in known["weights"]:
         return None
     digest = hash_path(project.top / metrics, with_blake3=True).blake3
     if known["digest"] != str(digest) or is_own(version, *known["weights"][weights]):
         return None
     return f"the run that wrote them was watched, and had others at {weights}"
-
-
-def _measured(project: Project) -> dict[str, Any]:
-    """What is remembered of metrics files: of each the digest, and the weights beside it."""
-    path = project.root / ".lineage" / RUNS / MEASURED
-    try:
-        body: Any = strict_json.loads(read_bounded(path, _LARGEST))
-        return {
-            metrics: {
-                "digest": one["digest"],
-                "weights": {
-                    place: [xxh3, blake3] for place, (xxh3, blake3) in one["weights"].items()
-                },
-            }
-            for metrics, one in (body["metrics"] if body["format"] == _FORMAT else {}).items()
-        }
-    except (Unfit, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}
-
-
-def _from_top(project: Project, path: Path) -> str:
-    full = os.path.abspath(path)  # noqa: PTH100 - links are DVC's
-    return posixpath.normpath(os.path.relpath(full, project.top).replace(os.sep, "/"))

@@ -11,16 +11,19 @@ from lineage.capture.origin import OwnRun
 from lineage.capture.version import VersionCapture
 from lineage.capture.watch import watch
 from lineage.contract import codec
+from lineage.contract.results.records import Validation
 from lineage.errors import CaptureError, StoreUnreachable
 from lineage.guard import requirements
 from lineage.identity.references import Reference
 from lineage.workflows import unsent
 from lineage.workflows.asked import require_validatable
 from lineage.workflows.data_profile import profile_here
-from lineage.workflows.own_metrics import note_measured, require_own_run
+from lineage.workflows.measured_files import note_measured
+from lineage.workflows.own_metrics import require_own_run
 from lineage.workflows.own_parts import weights_place
 from lineage.workflows.registered_files import mean_registered_files
 from lineage.workflows.run_state import State, changed, differing, digests
+from lineage.workflows.validation_evidence import ValidationEvidence
 from lineage.workflows.watched_runs import read_by_programs, watched_run
 
 if TYPE_CHECKING:
@@ -32,10 +35,9 @@ if TYPE_CHECKING:
     from lineage.capture.watch import Observed
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedVersion, CaptureRequest
-    from lineage.contract.results.records import Validation
     from lineage.hashing.files import Copies
     from lineage.identity.watched import WatchedRun
-    from lineage.workflows.validate import Validating
+    from lineage.workflows.validating import Validating
 
 
 def run_and_validate(
@@ -77,7 +79,8 @@ def run_and_validate(
     require_validatable(
         registry, version, before.pipeline, command, before.validation_data, actor=actor
     )
-    measuring = Measuring.of(project.metrics_path(model, wanted.metrics))
+    besides = ValidationEvidence.of(project, version, wanted, will_run=True)
+    measuring = Measuring.of(project.metrics_path(model, wanted.metrics), besides)
     ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     before.require_same(State.of(project, version, wanted))
     note_measured(project, observed, measuring.written, before.weights)
@@ -90,16 +93,20 @@ def run_and_validate(
 
 @dataclass(frozen=True)
 class Measuring:
-    """The metrics that a command is to write: their file, and its stamp before the command ran."""
+    """The metrics that a command is to write: their file, and its stamp before the command ran.
+
+    ``besides`` is what is measured when it has run.
+    """
 
     path: Path | None
     before: Stamp
+    besides: ValidationEvidence
 
     @classmethod
-    def of(cls, path: Path | None) -> Measuring:
+    def of(cls, path: Path | None, besides: ValidationEvidence) -> Measuring:
         """A file as it is now; None where nothing is to be measured."""
         path = path.absolute() if path is not None else None
-        return cls(path, Stamp.of(path) if path is not None else Stamp(None))
+        return cls(path, Stamp.of(path) if path is not None else Stamp(None), besides)
 
     @property
     def written(self) -> Path | None:
@@ -159,7 +166,12 @@ def record(
     """
     succeeded = ran.exit_status == 0
     written = measuring.read(succeeded=succeeded)
-    values = metrics.with_command(metrics.joined(written, wanted.besides), ran)
+    measured = metrics.joined(written, wanted.besides)
+    notes: tuple[str, ...] = ()
+    if succeeded:
+        measuring.besides.require_own(project, version, wanted)
+        measured, notes = measuring.besides.joined(measured)
+    values = metrics.with_command(measured, ran)
     required = project.config.model(version["model"]).requirements
     outcomes = requirements.evaluate_all(required, values)
     stated = wanted.stated if succeeded else False
@@ -193,7 +205,7 @@ def record(
     }
     body = {"request": request, "tuple": version["tuple"], "after": max(others, default=0)}
     with keeper.kept(unsent.VALIDATE, ref, body):
-        return registry.validate(
+        done = registry.validate(
             ref,
             pipeline,
             passed=passed,
@@ -205,6 +217,7 @@ def record(
             profile=profile,
             actor=actor,
         )
+    return Validation(done | {"notes": [*done.get("notes", ()), *notes]}) if notes else done
 
 
 def run_and_capture(

@@ -40,6 +40,7 @@ from lineage.workflows.recorded_runs import Measuring, record
 from lineage.workflows.replay_weights import put_own_weights
 from lineage.workflows.run import ran_something
 from lineage.workflows.run_state import State, digests
+from lineage.workflows.validation_evidence import ValidationEvidence
 from lineage.workflows.worktree_project import WorktreeProject, relative
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from lineage.capture.watch import Observed
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
-    from lineage.workflows.validate import Validating
+    from lineage.workflows.validating import Validating
     from lineage.workflows.worktree_project import Evaluation
 
 TIMEOUT: Final = "1h"
@@ -125,7 +126,10 @@ def replay(
         metrics = there.metrics_there(wanted.metrics)
         if metrics is not None:  # a folder that git ignores is not in a checkout
             metrics.parent.mkdir(parents=True, exist_ok=True)
-        measuring = Measuring.of(metrics)
+        besides = ValidationEvidence.of(there, version, wanted, will_run=True)
+        if besides.attributions is not None:
+            besides.attributions.parent.mkdir(parents=True, exist_ok=True)
+        measuring = Measuring.of(metrics, besides)
         place = Place(evaluation.folder, seconds)
         try:
             ran, observed = watch(
@@ -137,7 +141,7 @@ def replay(
             )
         except subprocess.TimeoutExpired:
             raise _too_long(version, how) from None
-        _require_still_there(there.top, metrics)
+        _require_still_there(there.top, {"metrics": metrics, "attributions": besides.attributions})
         _require_apart(project, before, observed)
         _require_run(evaluation, ran, observed)
         pipeline = there.capture_pipeline(deployed.name)
@@ -172,10 +176,10 @@ def _refuse_others(wanted: Validating) -> None:
             remedy="Name no other pipeline, state no metrics, and do not say that it was made "
             "elsewhere.",
         )
-    if wanted.profile is not None:
+    if wanted.profile is not None or wanted.attributions is not None:
         raise UsageError(
             "A replay is made on data in a worktree of its own, not on data that is named here.",
-            remedy="Name it in lineage.toml: [models.NAME.evidence] data.",
+            remedy="Name it in lineage.toml: [models.NAME.evidence] data, or attributions.",
         )
 
 
@@ -211,8 +215,8 @@ def _state(
     )
 
 
-def _require_still_there(top: Path, metrics: Path | None) -> None:
-    """Refuse a run that took its own folder away, or whose metrics are a link to somewhere else.
+def _require_still_there(top: Path, written: Mapping[str, Path | None]) -> None:
+    """Refuse a run that took its own folder away, or whose files are links to somewhere else.
 
     Raises:
         CaptureError: it did.
@@ -222,13 +226,14 @@ def _require_still_there(top: Path, metrics: Path | None) -> None:
             "The command removed the folder that it ran in: nothing is recorded.",
             remedy="Let it leave what it did not make.",
         )
-    real = metrics.resolve() if metrics is not None else None
-    if metrics is not None and real is not None and not real.is_relative_to(top.resolve()):
-        raise CaptureError(
-            f"The metrics {os.path.relpath(metrics, top)} are a link to {real}, outside the folder "
-            "that the command ran in: nothing is recorded.",
-            remedy="Let the command write them there itself.",
-        )
+    for what, path in written.items():
+        real = path.resolve() if path is not None else None
+        if path is not None and real is not None and not real.is_relative_to(top.resolve()):
+            raise CaptureError(
+                f"The {what} {os.path.relpath(path, top)} are a link to {real}, outside the folder "
+                "that the command ran in: nothing is recorded.",
+                remedy="Let the command write them there itself.",
+            )
 
 
 def _too_long(version: Mapping[str, Any], how: Replay) -> CaptureError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineage.capture.watch import ProgramKind, watch
 from lineage.errors import CaptureError
-from lineage.workflows.own_metrics import note_measured
+from lineage.workflows.measured_files import note_measured
 from lineage.workflows.watched_runs import is_dvc, keep, watched_run
 
 if TYPE_CHECKING:

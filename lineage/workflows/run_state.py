@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.identity.components import DataVersion, Weights
-    from lineage.workflows.validate import Validating
+    from lineage.workflows.validating import Validating
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
 from lineage.capture import metrics
 from lineage.contract.results import NamedPipeline
 from lineage.contract.results.records import Validation
+from lineage.errors import CaptureError
 from lineage.guard import requirements
 from lineage.identity.digest import Digest
 from lineage.identity.references import Reference
-from lineage.workflows.data_profile import profile_here
-from lineage.workflows.own_metrics import evaluation, require_own_metrics
-from lineage.workflows.own_parts import pipeline_here, require_weights_here, weights_place
+from lineage.workflows.data_profile import profile_here, untimed
+from lineage.workflows.own_metrics import evaluation, made_of_others, require_own_metrics
+from lineage.workflows.own_parts import (
+    own_weights_here,
+    pipeline_here,
+    require_weights_here,
+    weights_place,
+)
 from lineage.workflows.registered_files import mean_registered_files
+from lineage.workflows.validation_evidence import (
+    ValidationEvidence,
+    attributions_named,
+    attributions_path,
+)
 from lineage.workflows.watched_runs import kept
 
 if TYPE_CHECKING:
@@ -25,28 +35,8 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
-
-
-@dataclass(frozen=True)
-class Validating:
-    """What a person says of a validation, where not what the configuration says.
-
-    ``metrics`` is a JSON file, ``besides`` further ones with other metrics, ``values`` the metrics
-    themselves, ``stated`` a verdict,
-    ``pipeline`` a recorded pipeline version, ``NAME@DIGEST`` or a digest alone, ``data`` the data
-    sets that it is made on.
-    ``elsewhere`` says that it was made where this project's weights and pipeline are not,
-    ``profile`` is the data whose profile is kept with it.
-    """
-
-    metrics: str | None = None
-    stated: bool | None = None
-    pipeline: str | None = None
-    data: tuple[str, ...] = ()
-    values: dict[str, Any] | None = None
-    elsewhere: bool = False
-    profile: str | None = None
-    besides: tuple[str, ...] = ()
+    from lineage.evidence.profile import Profile
+    from lineage.workflows.validating import Validating
 
 
 def validate(
@@ -55,8 +45,8 @@ def validate(
     """Record the verdict that the configured requirements and a person's word come to.
 
     A word on what is not here counts only where it says so: the weights must be the version's, and
-    a pipeline that is named the one here; and a metrics file that is known to be of other weights
-    is refused. A failure that is stated needs none of it.
+    a pipeline that is named the one here. A failure that is stated needs none of it. A metrics file
+    that is known to be of other weights is refused; of a failure, the configured one is left out.
 
     Args:
         project: whose configuration, metrics and pipeline count.
@@ -79,13 +69,17 @@ def validate(
     values = metrics.checked(wanted.values) if wanted.values is not None else None
     if file is not None:
         values = metrics.read(file)
-    values = metrics.joined(values, wanted.besides)
-    outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
     version = registry.show(reference)
     mean_registered_files(project, registry, version)
     with project.read_once():
         pipeline = _pipeline(project, registry, version, wanted, file)
+        left_out = _of_others(project, version, wanted, file)
         data = project.validation_data(model, wanted.data)
+        besides = ValidationEvidence.of(project, version, wanted)
+    values = metrics.joined(None if left_out else values, wanted.besides)
+    values, unlooked = besides.joined(values)
+    outcomes = requirements.evaluate_all(project.config.model(model).requirements, values or {})
+    profile = profile_here(project, model, wanted.profile)
     done = registry.validate(
         version["ref"],
         pipeline,
@@ -97,22 +91,72 @@ def validate(
         if isinstance(pipeline, NamedPipeline)
         else kept(project, pipeline.version, of=version),
         elsewhere=wanted.elsewhere,
-        profile=profile_here(project, model, wanted.profile),
+        profile=profile,
         actor=actor,
     )
-    return Validation(done | {"notes": list(_notes(version, done, wanted))})
+    notes = [
+        *_notes(version, done, wanted, profile),
+        *([left_out] if left_out else []),
+        *unlooked,
+    ]
+    return Validation(done | {"notes": notes})
 
 
 def _notes(
-    version: Mapping[str, Any], done: Mapping[str, Any], wanted: Validating
+    version: Mapping[str, Any],
+    done: Mapping[str, Any],
+    wanted: Validating,
+    profile: Profile | None,
 ) -> Iterator[str]:
-    """What a person should know who did not say which pipeline the verdict is on."""
+    """What a person should know of the data, and who did not say what the verdict is on."""
+    if profile is not None and (said := untimed(profile)) is not None:
+        yield said
     here, own = done["pipeline"]["digest"], version["pipeline"]
     if wanted.pipeline is None and own not in (None, here):
         yield (
             f"the pipeline here ({Digest(here).short}) is not the one that {version['ref']} was "
             f"registered with ({Digest(own).short}): the verdict is on the one here"
         )
+
+
+def _of_others(
+    project: Project, version: Mapping[str, Any], wanted: Validating, file: Path | None
+) -> str | None:
+    """Why the configured metrics are left out of a failure: they are known to be of other weights.
+
+    None where nothing is left out. What was validated elsewhere is not held against what is here,
+    but its metrics are not those that were measured here of others.
+
+    Raises:
+        CaptureError: such metrics are named, or are said to be of a validation elsewhere.
+    """
+    if not (wanted.elsewhere or wanted.stated is False):
+        return None
+    own, left_out = own_weights_here(project, version) is not None, None
+    for path, name in ((file, wanted.metrics), (attributions_named(wanted), wanted.attributions)):
+        said = made_of_others(project, version, path, own_here=own) if path is not None else None
+        if said is None:
+            continue
+        if name is not None or wanted.stated is not False:
+            raise CaptureError(said, remedy=_name_own(version, wanted, name))
+        left_out = f"{said.removesuffix('.')}; they are not recorded"
+    return left_out
+
+
+def _name_own(version: Mapping[str, Any], wanted: Validating, name: str | None) -> str:
+    """What to do about files that are of other weights."""
+    is_metrics = name is None or name == wanted.metrics
+    again = act(
+        "validate",
+        version["ref"],
+        metrics="FILE" if is_metrics else wanted.metrics,
+        attributions=wanted.attributions if is_metrics else "FILE",
+        pipeline=wanted.pipeline,
+        elsewhere=wanted.elsewhere,
+        passed=wanted.stated,
+        failed=wanted.stated is False,
+    )
+    return f"Name the file that was written with the version's own: {again}"
 
 
 def _pipeline(
@@ -137,8 +181,13 @@ def _pipeline(
     command = evaluation(project, model, weights_place(project, version))
     run = act("validate", ref, "--", *command, pipeline=named)
     require_weights_here(project, version, f"evaluate it with them ({run}); or {remedy}")
-    if file is not None:
-        require_own_metrics(project, version, file, f"Evaluate it here: {run}; or {remedy}")
+    own = (
+        "where it was validated elsewhere, name the file that was written there: "
+        f"{act('validate', ref, metrics='FILE', pipeline=named, elsewhere=True)}"
+    )
+    for path in (file, attributions_path(project, model, wanted)):
+        if path is not None:
+            require_own_metrics(project, version, path, f"Evaluate it here: {run}; or {own}")
     if named is not None:
         return pipeline_here(project, registry, model, named, remedy)
     return pipeline_to_validate(project, model, None)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lineage.capture.project import Project
     from lineage.connection import AnyRegistry
     from lineage.contract.results.records import Validation
-    from lineage.workflows.validate import Validating
+    from lineage.workflows.validating import Validating
 
 
 def reach(

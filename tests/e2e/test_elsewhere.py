@@ -69,6 +69,22 @@ def test_a_failure_needs_nothing_here(two):
     assert two.ok("validate", "churn@2", "--failed")["elsewhere"] is False
 
 
+def test_metrics_that_were_measured_here_of_others_are_not_a_versions(two):
+    program = "import json; json.dump({'auc': 0.99}, open('eval/metrics.json', 'w'))"
+    assert two.lineage("validate", "churn@1", "--", "python", "-c", program).code == 0
+    words = ("validate", "churn@2", "--elsewhere", "--passed")
+    done = two.lineage(*words)
+    assert (done.code, "are not of the weights of churn@2" in done.err) == (9, True)
+    assert "lineage validate churn@2 --metrics FILE --elsewhere --passed" in done.err
+    two.write({"theirs.json": '{"auc": 0.5}'})
+    assert two.ok(*words, "--metrics", "theirs.json")["metrics"] == {"auc": 0.5}
+    failed = two.ok("validate", "churn@2", "--failed")
+    assert failed["metrics"] is None
+    assert "they are not recorded" in failed["notes"][-1]
+    named = two.lineage("validate", "churn@2", "--failed", "--metrics", "eval/metrics.json")
+    assert named.code == 9
+
+
 def test_weights_that_are_not_here_are_not_vouched_for(two):
     (two.path / "models/model.bin").unlink()
     done = two.lineage("validate", "churn@1", "--passed")

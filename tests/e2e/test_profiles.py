@@ -53,9 +53,9 @@ def test_a_verdict_keeps_the_profile_of_the_data_that_it_was_reached_on(project)
         "port=A",
         "port=B",
     }
-    other = project.lineage(
-        "validate", "churn@1", "--elsewhere", "--profile", "profile.json", "--json"
-    ).json
+    (project.path / "theirs.json").write_bytes((project.path / "eval/metrics.json").read_bytes())
+    told = ("--metrics", "theirs.json", "--profile", "profile.json", "--json")
+    other = project.lineage("validate", "churn@1", "--elsewhere", *told).json
     assert other["profile"] == verdict["profile"]
     same = project.ok("diff", "churn@1", "churn@2")["profile"]
     assert (same["same"], same["changes"]) == (True, [])

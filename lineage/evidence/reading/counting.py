@@ -9,7 +9,7 @@ from lineage.evidence.counts import Counts
 from lineage.evidence.parts import Part
 from lineage.evidence.reading import expressions
 from lineage.evidence.reading.asking import Query, ask, ask_score, form_of
-from lineage.evidence.reading.rules import MONDAY, moment, on_scale_of
+from lineage.evidence.reading.rules import MONDAY, YEARS, days_that_were, moment, on_scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,10 +35,12 @@ def count(
         scale: what they are counted on.
         roles: which of the columns are what.
         labels: for each column of groups, its labels.
-        window_seconds: how long a window is; None for no windows.
+        window_seconds: how long a window is; None for no windows. A time that cannot be true
+            (:func:`days_that_were`) is in none.
         is_reference: whether these rows set the range of numbers, and say which categories are all.
     """
-    asked = _Asked(source, scale, roles, labels, window_seconds, is_reference=is_reference)
+    days = days_that_were()
+    asked = _Asked(source, scale, roles, labels, window_seconds, days, is_reference=is_reference)
     whole = scale
     groups: dict[str, Counts] = {}
     windows: dict[str, Counts] = {}
@@ -71,7 +73,7 @@ def count_windows(
         labels: for each column of groups, its labels.
         window_seconds: how long a window is; None for no windows.
     """
-    asked = _Asked(source, scale, roles, labels, window_seconds, is_reference=False)
+    asked = _Asked(source, scale, roles, labels, window_seconds, YEARS, is_reference=False)
     names = [[place] for place in range(len(labels))]
     time = [] if asked.windowed is None else [asked.windowed]
     sets = [[], *names] + ([time, *([*one, *time] for one in names)] if time else [])
@@ -92,7 +94,7 @@ def count_windows(
 
 class _Asked:
     """A query for the counts of a source's rows, and its keys: one for each column of groups, and
-    one for windows (at the place ``windowed``).
+    one for windows (at the place ``windowed``), which are of times between two days.
     """  # noqa: D205
 
     def __init__(
@@ -102,6 +104,7 @@ class _Asked:
         roles: Roles,
         labels: Mapping[str, Sequence[str]],
         window_seconds: int | None,
+        days: tuple[str, str],
         *,
         is_reference: bool,
     ) -> None:
@@ -120,7 +123,7 @@ class _Asked:
         ]
         self.windowed: int | None = None
         if window_seconds is not None and roles.time in source.columns:
-            time = expressions.time(roles.time, source.columns[roles.time])
+            time = expressions.time(roles.time, source.columns[roles.time], days)
             self.windowed = len(self.keys)
             self.keys.append(query.prepare(_window(time, window_seconds)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from lineage.evidence.reading import rules
 from lineage.evidence.reading.source import Form, quoted
 
 NUMBER: Final = "NULL::DOUBLE"
@@ -35,8 +36,9 @@ def text(name: str, form: Form) -> str:
     return f"{value}::VARCHAR" if form in (Form.TEXT, Form.BOOLEAN) else TEXT
 
 
-def time(name: str, form: Form) -> str:
-    """The value as a TIMESTAMP in UTC; NULL where it is no time of the years 1 to 9998."""
+def time(name: str, form: Form, between: tuple[str, str] = rules.YEARS) -> str:
+    """The value as a TIMESTAMP in UTC; NULL where it is no time between two days."""
+    first, last = between
     value = quoted(name)
     if form in (Form.WRITTEN, Form.JSON, Form.TEXT):
         moment = f"timezone('UTC', TRY_CAST({text(name, form)} AS TIMESTAMPTZ))"
@@ -46,7 +48,7 @@ def time(name: str, form: Form) -> str:
         moment = f"{value}::TIMESTAMP"
     else:
         return TIME
-    return f"CASE WHEN {moment} BETWEEN '0001-01-01' AND '9998-12-31' THEN {moment} END"
+    return f"CASE WHEN {moment} BETWEEN '{first}' AND '{last}' THEN {moment} END"
 
 
 def outcome(name: str, form: Form) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from lineage.errors import UsageError
 from lineage.evidence.reading import expressions
 from lineage.evidence.reading.counting import count
+from lineage.evidence.reading.rules import days_that_were
 from lineage.evidence.reading.scales import Embedded, Sample
 from lineage.evidence.reading.source import opened
 
@@ -38,7 +39,7 @@ class Rows(Protocol):
         """
 
     def span(self, time: str) -> tuple[dt.datetime, dt.datetime] | None:
-        """The first and the last moment in a column; None where it has none."""
+        """The first and the last moment in a column (:func:`days_that_were`), or None."""
 
     def count(
         self,
@@ -66,7 +67,7 @@ class EmbeddedRows:
 
     def span(self, time: str) -> tuple[dt.datetime, dt.datetime] | None:
         """The first and the last moment in a column; None where it has none."""
-        moment = expressions.time(time, self.columns[time])
+        moment = expressions.time(time, self.columns[time], days_that_were())
         first, last = self._source.connection.execute(
             f"SELECT min({moment}), max({moment}) FROM source"  # nosec B608  # noqa: S608 - names are quoted
         ).fetchall()[0]

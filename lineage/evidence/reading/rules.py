@@ -29,6 +29,12 @@ MONDAY: Final = 345_600
 """The first Monday after 1970, in seconds: windows of weeks begin with one."""
 
 
+FIRST_DAY: Final = "1970-01-02"
+"""The first day of which rows can be: on the day before it clocks begin that know no time."""
+
+YEARS: Final = ("0001-01-01", "9998-12-31")
+"""Days between which a time is one."""
+
 Parts = tuple["Counts", dict[str, "Counts"], dict[str, "Counts"]]
 """The whole, by group (``column=label``), and by window (its start)."""
 
@@ -125,6 +131,11 @@ def on_scale_of(whole: Counts, part: Counts) -> Counts:
         },
         target=whole.target and part.target and replace(part.target, **whole.target.get_scale()),
     )
+
+
+def days_that_were() -> tuple[str, str]:
+    """The days between which rows can be, wherever they are: the first, and the end of tomorrow."""
+    return FIRST_DAY, str((dt.datetime.now(dt.UTC) + dt.timedelta(days=2)).date())
 
 
 def moment(seconds: int) -> str:

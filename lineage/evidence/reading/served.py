@@ -26,48 +26,64 @@ MOST_WINDOWS: Final = 10_000
 class Served:
     """What was counted of data: the whole, and each window by its start.
 
-    ``seconds`` is the length of a window. Rows whose time is unknown are in the whole alone, and
-    all are where there is no time. ``unknown`` are columns that the reference does not have.
+    ``seconds`` is the length of a window, ``time`` the column that they are of. Rows whose time is
+    unknown are in the whole alone, and all are where there is no time. ``unknown`` are columns that
+    the reference does not have.
     """
 
     whole: Part
     windows: dict[str, Part]
     seconds: int
+    time: str | None
     unknown: tuple[str, ...] = ()
+
+    @property
+    def scored(self) -> int:
+        """The rows with a score; of outcomes those that have an outcome too."""
+        return sum(self.whole.score.bins) if self.whole.score is not None else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """How data that was served is read: a query of a DuckDB file, and columns by what they are.
+
+    A column that is not named is the reference's; its time is passed over where the data has none.
+    """
+
+    query: str | None = None
+    time: str | None = None
+    score: str | None = None
+    target: str | None = None
+
+
+AS_THE_REFERENCE: Final = Named()
+"""Every column is called as the reference calls it."""
 
 
 def inputs(
     data: Any,  # noqa: ANN401 - any frame
     reference: Profile,
-    *,
-    query: str | None = None,
-    time: str | None = None,
-    score: str | None = None,
+    named: Named = AS_THE_REFERENCE,
 ) -> Served:
     """Count what was served: every column of the reference, and the score.
 
     Args:
         data: a path or a data frame, as :func:`~lineage.evidence.reading.source.opened` takes it.
         reference: the profile on whose scale it is counted.
-        query: one SELECT, where ``data`` is a DuckDB file.
-        time: the column of the time; default: the reference's, where the data has it.
-        score: the column of the score; likewise.
+        named: how it is read; it has no target yet.
 
     Raises:
         UsageError: the data cannot be read, has not a column that is named, or none of the
             reference's; or it is of too many windows.
     """
-    with opened(data, query) as source:
-        _require(source, time, score)
-        roles = Roles(
-            time=_there(source, time or reference.roles.time),
-            score=score or reference.roles.score,
-        )
+    with opened(data, named.query) as source:
+        _require(source, named.time, named.score)
         if reference.columns and not source.columns.keys() & reference.columns.keys():
             raise UsageError(
                 f"{source.label} has none of the columns that the validation's data had.",
                 remedy=f"Give data with its columns: {', '.join(list(reference.columns)[:20])}.",
             )
+        roles = replace(_roles(source, reference, named), target=None)
         found = _by_windows(source, replace(reference, target=None), roles, {})
     known = {*reference.columns, reference.roles.target, roles.score, reference.roles.score}
     return replace(found, unknown=tuple(name for name in source.columns if name not in known))
@@ -76,21 +92,11 @@ def inputs(
 def outcomes(
     data: Any,  # noqa: ANN401 - any frame
     reference: Profile,
-    *,
-    query: str | None = None,
-    time: str | None = None,
-    score: str | None = None,
-    target: str | None = None,
+    named: Named = AS_THE_REFERENCE,
 ) -> Served:
     """Count what came true: the score beside the target, and both for each of the groups.
 
-    Args:
-        data: a path or a data frame, as :func:`~lineage.evidence.reading.source.opened` takes it.
-        reference: the profile on whose scale it is counted.
-        query: one SELECT, where ``data`` is a DuckDB file.
-        time: the column of the time; default: the reference's, where the data has it.
-        score: the column of the score; default: the reference's.
-        target: the column of what came true; default: the reference's.
+    Args: as :func:`inputs` takes them; a group is one of the reference's.
 
     Raises:
         UsageError: the data cannot be read, has no score or no target, or the reference has none.
@@ -101,14 +107,9 @@ def outcomes(
             remedy="Name the score and the target under [models.NAME.evidence], and validate: "
             + act("validate", "REF", "--", "COMMAND"),
         )
-    with opened(data, query) as source:
-        roles = Roles(
-            time=_there(source, time or reference.roles.time),
-            score=score or reference.roles.score,
-            target=target or reference.roles.target,
-        )
-        _require(source, time, roles.score, roles.target)
-        scale = replace(reference, columns={})
+    with opened(data, named.query) as source:
+        roles = _roles(source, reference, named)
+        _require(source, named.time, roles.score, roles.target)
         labels = {
             name: [
                 group.removeprefix(f"{name}=")
@@ -118,7 +119,25 @@ def outcomes(
             for name in reference.roles.groups
             if name in source.columns
         }
-        return _by_windows(source, scale, roles, labels)
+        found = _by_windows(source, replace(reference, columns={}), roles, labels)
+        if not found.scored:
+            raise UsageError(
+                f"No row of {source.label} has a score in {roles.score!r} and an outcome (0 or 1) "
+                f"in {roles.target!r}.",
+                remedy="Name the columns that have them, and write outcomes as 0 and 1, or true "
+                "and false.",
+            )
+        return found
+
+
+def _roles(source: Source, reference: Profile, named: Named) -> Roles:
+    """The columns as they are named, or else the reference's."""
+    time = named.time or reference.roles.time
+    return Roles(
+        time=time if time in source.columns else None,
+        score=named.score or reference.roles.score,
+        target=named.target or reference.roles.target,
+    )
 
 
 def _by_windows(
@@ -129,17 +148,19 @@ def _by_windows(
     whole, windows = count_windows(source, scale, roles, labels, windowed)
     if not whole.rows:
         raise UsageError(f"{source.label} has no rows.", remedy="Give data that was served.")
+    if roles.time is not None and not windows:
+        raise UsageError(
+            f"No row of {source.label} has a time in {roles.time!r}.",
+            remedy="Write times as 2026-11-21 08:00:00, name the column that has them, or leave "
+            "out the column: then all rows are of the window that it is now.",
+        )
     if len(windows) > MOST_WINDOWS:
         raise UsageError(
             f"{source.label} is of {len(windows):,} windows of {seconds} seconds; at most "
             f"{MOST_WINDOWS:,} are recorded at a time.",
             remedy="Give a shorter time, or name another column as the time.",
         )
-    return Served(whole, dict(sorted(windows.items())), seconds)
-
-
-def _there(source: Source, name: str | None) -> str | None:
-    return name if name in source.columns else None
+    return Served(whole, dict(sorted(windows.items())), seconds, roles.time)
 
 
 def _require(source: Source, *names: str | None) -> None:

@@ -7,9 +7,7 @@ opened by links of our own naming, so nothing in a path is a pattern to it.
 
 from __future__ import annotations
 
-import csv
 import glob
-import gzip
 import os
 import re
 import tempfile
@@ -20,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.errors import UsageError
-from lineage.evidence.profile import MOST_COLUMNS
-from lineage.evidence.reader import LONGEST_TEXT, is_kept
+from lineage.evidence.reading.names import PACKED, check_count, check_names, separator_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,11 +35,8 @@ _FORMATS: Final = {
     ".jsonl": "json",
     ".ndjson": "json",
 }
-_PACKED: Final = ".gz"
 _READABLE: Final = "CSV (.csv, .tsv), Parquet (.parquet) or JSON lines (.jsonl, .ndjson)"
-_SEPARATORS: Final = ",;\t|"
 _MOST_FILES: Final = 100_000
-_LONGEST_HEADER: Final = 1_000_000
 
 
 class Form(Enum):
@@ -209,7 +203,7 @@ def files_of(path: Path) -> list[Path]:
             f"{path} holds {len(files):,} files; 1 to {_MOST_FILES:,} can be profiled.",
             remedy=f"Name a folder of files of {_READABLE}.",
         )
-    formats = {_format(_regular(file)) for file in files}
+    formats = {format_of(_regular(file)) for file in files}
     if len(formats) > 1:
         raise UsageError(
             f"{path} holds files of several formats: {', '.join(sorted(formats))}.",
@@ -228,8 +222,13 @@ def _regular(path: Path) -> Path:
     return path
 
 
-def _format(path: Path) -> str:
-    name = path.name.lower().removesuffix(_PACKED)
+def format_of(path: Path) -> str:
+    """Of which format a file is by its name: ``csv``, ``parquet`` or ``json`` (lines).
+
+    Raises:
+        UsageError: of none that can be read.
+    """
+    name = path.name.lower().removesuffix(PACKED)
     found = _FORMATS.get(Path(name).suffix)
     if found is None:
         raise UsageError(
@@ -241,15 +240,16 @@ def _format(path: Path) -> str:
 
 def make_view(connection: DuckDBPyConnection, files: Sequence[Path], folder: Path) -> Form | None:
     """Make files the view ``source``, by links in a folder; how they write values, if as text."""
-    kind = _format(files[0])
+    kind = format_of(files[0])
     links = []
     for number, file in enumerate(files):
-        packed = _PACKED if file.suffix.lower() == _PACKED else ""
+        packed = PACKED if file.suffix.lower() == PACKED else ""
         link = folder / f"{number:06}.{kind}{packed}"
         link.symlink_to(file.resolve())
         links.append(literal(glob.escape(str(link))))
     names = f"[{', '.join(links)}]"
     if kind == "parquet":
+        _require_few(connection, links[0], files[0])
         read = f"read_parquet({names}, union_by_name = true, hive_partitioning = false)"
     elif kind == "json":
         read = (
@@ -259,26 +259,22 @@ def make_view(connection: DuckDBPyConnection, files: Sequence[Path], folder: Pat
     else:
         read = (
             f"read_csv({names}, all_varchar = true, header = true, skip = 0, quote = '\"', "
-            f"escape = '\"', delim = {literal(_separator(files[0]))}, union_by_name = true, "
+            f"escape = '\"', delim = {literal(separator_of(files[0]))}, union_by_name = true, "
             "hive_partitioning = false)"
         )
     connection.execute(f"CREATE TEMP VIEW source AS FROM {read}")
     return {"csv": Form.WRITTEN, "json": Form.JSON}.get(kind)
 
 
-def _separator(path: Path) -> str:
-    """What separates fields: what the first line has most of.
+def _require_few(connection: DuckDBPyConnection, link: str, path: Path) -> None:
+    """Refuse a Parquet file of too many columns before a view of them is made, which takes minutes.
 
     Raises:
-        UsageError: that line names two columns alike, of which readers rename one.
+        UsageError: there are too many.
     """
-    with gzip.open(path) if path.suffix.lower() == _PACKED else path.open("rb") as file:
-        line = file.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace")
-    separator = max(_SEPARATORS, key=line.count)
-    names = next(csv.reader([line], delimiter=separator), [])
-    if len(set(names)) < len(names):
-        raise UsageError(f"{path} has two columns of one name.", remedy="Rename one of them.")
-    return separator
+    query = f"SELECT num_children FROM parquet_schema({link}) LIMIT 1"  # nosec B608 # noqa: S608 - a literal
+    row = connection.execute(query).fetchone()
+    check_count(0 if row is None else row[0], str(path))
 
 
 def registrable(frame: Any) -> Any:  # noqa: ANN401 - any frame
@@ -317,26 +313,6 @@ def columns_of(connection: DuckDBPyConnection, label: str, form: Form | None) ->
     described = connection.execute("DESCRIBE source").fetchall()
     check_names([name for name, *_ in described], label)
     return {name: form or _form(kind) for name, kind, *_ in described}
-
-
-def check_names(names: Sequence[str], label: str) -> None:
-    """Refuse too many columns, and names that cannot stand in a profile.
-
-    Raises:
-        UsageError: which, and what to do.
-    """
-    if len(names) > MOST_COLUMNS:
-        raise UsageError(
-            f"{label} has {len(names):,} columns; at most {MOST_COLUMNS:,} are profiled.",
-            remedy="Select fewer of them.",
-        )
-    for name in names:
-        if not name or not is_kept(name):
-            raise UsageError(
-                f"{label} has a column whose name is no text of 1 to {LONGEST_TEXT} characters: "
-                f"{name[:40]!r}.",
-                remedy="Rename the column.",
-            )
 
 
 def _form(kind: str) -> Form:

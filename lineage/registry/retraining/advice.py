@@ -17,7 +17,7 @@ from lineage.database.sql import col, select
 from lineage.errors import NotFound, UsageError
 from lineage.evidence.ageing import age_on_same_data, change_with_age, missing
 from lineage.evidence.retrain import advise
-from lineage.guard.flat_metrics import is_of_command
+from lineage.guard.flat_metrics import tells_no_worth
 from lineage.registry.drift import drift
 from lineage.registry.retraining import alarms, notes, verdicts, windows
 
@@ -178,7 +178,7 @@ def _only_metric(model: str, read: Sequence[Verdict], *, known: bool) -> str:
 def _metrics(read: Sequence[Verdict]) -> list[str]:
     """The metrics of the newest verdict that has any, those that are nested least first."""
     for one in reversed(read):
-        names = [name for name in one.numbers if not is_of_command(name)]
+        names = [name for name in one.numbers if not tells_no_worth(name)]
         if names:
             return sorted(names, key=lambda name: (name.count("."), name))
     return []

@@ -21,7 +21,7 @@ from lineage.contract.results.retraining import MetricAtAge
 from lineage.database import tables
 from lineage.database.sql import col, select
 from lineage.evidence.ageing import LARGEST
-from lineage.guard.flat_metrics import flattened, is_of_command
+from lineage.guard.flat_metrics import flattened, tells_no_worth
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -74,7 +74,7 @@ class Verdict:
     @property
     def evaluation(self) -> str:
         """What it is called where its data is not known: by all numbers, but what its run took."""
-        told = sorted((name, n) for name, n in self.numbers.items() if not is_of_command(name))
+        told = sorted((name, n) for name, n in self.numbers.items() if not tells_no_worth(name))
         return json.dumps(told)
 
 

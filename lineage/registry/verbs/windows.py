@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lineage.errors import NotFound
+from lineage.errors import NotFound, RegistryUnreachable
 from lineage.registry.verbs.base import Verbs
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class WindowVerbs(Verbs):
         Raises:
             NotFound: there is no such model, environment, version or pipeline version.
             UsageError: a window was counted on another scale, of a pair that never served there,
-                or is of no time that can be; nothing is recorded then.
+                is of no time that can be, or may have come before; nothing is recorded then.
             Conflict: too many streams are known of the slot.
         """
         from lineage.contract.windows import RecordedWindows
@@ -44,7 +45,12 @@ class WindowVerbs(Verbs):
         with self._write() as session:
             name = self._sight(session).model(model)
             who = self._actor(actor).name
-            return RecordedWindows(windows.record(session, name, environment, new, rows, who))
+            done, owed = windows.record(session, name, environment, new, rows, who)
+        with suppress(RegistryUnreachable):  # others write: they fold the rest
+            while owed:
+                with self._write() as session:
+                    owed = windows.fold(session, owed)
+        return RecordedWindows(done)
 
     def windows(
         self,

@@ -12,6 +12,8 @@ from tests.support.filled import fill
 from tests.support.servers import registry_server
 from tests.support.visiting import visiting
 
+SHARES = {"blake3": "blake3:" + 64 * "0", "share": {"<b>fare": 0.875, "age": 0.125}}
+
 
 def _fill(registry):
     fill(registry)
@@ -20,7 +22,7 @@ def _fill(registry):
         auc = 0.5 + number / 200
         registry.validate(
             f"churn@{number}", captured_pipeline(), passed=auc > 0.6, actor="t",
-            metrics={"auc": auc, "loss\"&<": 1 - auc, "passed": number, "slices": {"new <b>": {"auc": auc - 0.1}}},
+            metrics={"auc": auc, "attributions": SHARES, "loss\"&<": 1 - auc, "passed": number, "slices": {"new <b>": {"auc": auc - 0.1}}},
         )  # fmt: skip
     registry.promote("churn@50", "production", actor="t")
     registry.promote("churn@60", "production", actor="t")
@@ -118,6 +120,7 @@ def test_a_metric_is_drawn_with_where_each_version_served(pages):
     read = pages.get("/models/churn?metric=passed")
     assert "How passed went on" in read.text
     assert "How auc went on" in pages.get("/models/churn?metric=nonsense").text
+    assert "attributions" not in read.text
 
 
 @BOTH
@@ -126,6 +129,7 @@ def test_a_version_shows_all_that_is_recorded(pages, registry):
     for said in (
         "◆ serves in production", "one <two>", "team : <i>x", "raw.csv", "8 bytes", "read here",
         "params.yaml: top old", "✓ passed with pipeline churn", "a word: nobody watched a run", "auc : 0.8",
+        "Relies on, by attributions blake3:0000000000… :", "<b>fare : 87.5 % age : 12.5 %",
         "Nobody has approved it.", "No signed statement on it is recorded.", "✓ intact every byte", "promoted in production , by t", "registered",
     ):  # fmt: skip
         assert said in read.text, said

@@ -19,6 +19,7 @@ from lineage.evidence.columns import CategoryColumn, NumberColumn, TextColumn
 from lineage.evidence.profile import Profile, Roles
 from lineage.evidence.reading import scales
 from lineage.evidence.reading.profiling import profile_of
+from lineage.workflows.data_profile import untimed
 from tests.unit.evidence.profiles import counted
 
 ROLES = Roles(score="score", target="late", time="at", groups=("port", "stops"))
@@ -86,13 +87,18 @@ def test_any_source_gives_the_same_counts(frame, tmp_path):
     assert set(first.groups) >= {"port=C's", 'port="Q"', "stops=0"}
 
 
-@pytest.mark.parametrize("first", ["0001-01-01", "0009-12-31", "0900-01-01"])
-def test_times_of_early_years_make_windows_that_can_be_read_again(tmp_path, first):
-    """The year 1 is what many programs write where they know no time."""
-    (data := tmp_path / "rows.csv").write_text(f"a,at\n1,{first}\n2,2024-01-01\n3,2024-01-03\n")
+@pytest.mark.parametrize("wrong", ["0001-01-01", "1970-01-01", "2999-12-31", "9999-12-31"])
+def test_a_time_that_cannot_be_true_is_in_no_window_and_makes_none_longer(tmp_path, wrong):
+    """The years 1 and 9999, and the first of 1970, are what many programs write for no time."""
+    (data := tmp_path / "rows.csv").write_text(f"a,at\n1,{wrong}\n2,2024-01-01\n3,2024-01-03\n")
     profile, _ = profile_of(data, roles=Roles(time="at"))
     assert Profile.from_bytes(profile.canonical, "it") == profile
-    assert [part.rows for _, part in sorted(profile.windows.items())] == [1, 2]
+    assert (profile.window_seconds, profile.rows, profile.untimed) == (3600, 3, 1)
+    assert [part.rows for part in profile.windows.values()] == [1, 1]
+    again, _ = profile_of(data, reference=profile)
+    assert again.windows == profile.windows
+    assert (said := untimed(profile)) is not None
+    assert said.startswith("1 of 3 rows have no time in 'at'")
 
 
 def test_the_counts_are_those_of_counting_in_python(frame):

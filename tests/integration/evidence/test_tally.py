@@ -7,6 +7,7 @@ import json
 import threading
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -71,6 +72,7 @@ VALUES = st.one_of(
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys(("fare", "port", "name", "at", "paid"), VALUES)), min_size=1, max_size=20))  # fmt: skip
 @settings(max_examples=25, deadline=None)
 def test_values_of_any_type_are_counted_as_those_of_json(reference, tmp_path_factory, rows):
+    rows = [*rows, {"at": "2013-01-02 03:04:05"}]  # a batch whose rows all lack a time is refused
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     expected = served.inputs(path, reference).whole
@@ -94,6 +96,9 @@ def test_what_is_counted_by_several_threads_is_the_sum(reference, frame):  # noq
     tally.add({"fare": 3.0, "at": dt.date(2013, 1, 1)}, 0.5)
     one = tally.take()
     assert (one.rows, one.columns["at"].hours[24], one.columns["port"].null) == (1, 1, 1)
+    for number in (np.float32(0.5), np.array(0.5)):
+        tally.add({"fare": np.array(3.0)}, number)
+        assert sum(tally.take().score.bins) == 1, "one row, whose score is a number of NumPy"
     tally.add({"fare": [1.0]})
     tally.add([])
     assert tally.take().score.null == 1
@@ -109,6 +114,7 @@ def test_what_is_counted_by_several_threads_is_the_sum(reference, frame):  # noq
         ({"fare": [1, 2]}, [0.5], "There are 2 rows, and 1 scores"),
         ({"fare": np.zeros((2, 2))}, None, "an array of 2 dimensions"),
         ({"fare": [1, 2]}, object(), "'scores' is no sequence"),
+        (pd.DataFrame([[1, 2]], columns=["fare", "fare"]), None, "'fare' is an array of 2"),
     ],
 )
 def test_what_cannot_be_counted_is_named(reference, rows, scores, why):

@@ -6,9 +6,10 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from lineage import timestamps
-from lineage.contract.windows import NewWindow, NewWindows
+from lineage.contract.windows import EARLY, LONGEST, NewWindow, NewWindows
 from lineage.database import windows as rows
 from lineage.database.engine import open_engine, transaction
 from lineage.errors import Conflict, NotFound, UsageError
@@ -17,6 +18,7 @@ from lineage.evidence.counts import Counts
 from lineage.evidence.parts import Part
 from lineage.evidence.profile import Profile
 from lineage.evidence.reader import LARGEST_COUNT
+from lineage.registry import streams
 from lineage.registry import windows as rules
 from tests.conftest import BOTH, EVERYWHERE, add_validated, captured_pipeline
 
@@ -122,9 +124,11 @@ def test_outcomes_stand_apart_and_batches_are_of_any_time(registry):
     assert (first.metrics["rows"], first.metrics["rate"], first.metrics["auc"]) == (4, 0.5, 0.75)
     assert first.groups == {"plan=pro": first.metrics}
     assert list(registry.outcomes("churn", "production", until="2013-05-01")) == []
-    told["counts"] = SERVED.to_dict()
-    with pytest.raises(UsageError, match="no scores beside outcomes"):
-        sent(registry, window(pipeline, **told), batch=True)
+    unscored = {"plan=pro": replace(GROUP, score=None)}
+    for counts in (SERVED, replace(outcome, groups=unscored)):
+        told["counts"] = counts.to_dict()
+        with pytest.raises(UsageError, match="no scores beside outcomes"):
+            sent(registry, window(pipeline, **told), batch=True, stream="without")
 
 
 @EVERYWHERE
@@ -170,6 +174,9 @@ def test_what_cannot_be_compared_is_refused_and_named(registry):
     with pytest.raises(UsageError, match="not in order"):
         sent(registry, window(pipeline, sequence=2), window(pipeline))
     assert list(registry.windows("churn", "production")) == []
+    sent(registry, window(pipeline), stream="a")
+    with pytest.raises(UsageError, match="The stream a of host-1 is known, and is no batch"):
+        sent(registry, window(pipeline, sequence=2), stream="a", batch=True)
 
 
 def many(number):
@@ -186,7 +193,9 @@ def test_no_sum_is_more_than_can_be_counted_and_read(registry, url):
     sent(registry, window(pipeline, counts=counts))
     with pytest.raises(UsageError, match=r"would count more than 9,007,199,254,740,991 rows"):
         sent(registry, window(pipeline, sequence=2))
-    assert sent(registry, window(pipeline, start="2026-01-01", sequence=3), batch=True).recorded
+    assert sent(
+        registry, window(pipeline, start="2026-01-01", sequence=3), stream="x", batch=True
+    ).recorded
     minutes = [
         window(
             pipeline, counts=counts, seconds=60, start=f"2026-01-02T0{n // 60}:{n % 60:02}:00Z",
@@ -243,16 +252,76 @@ def test_old_windows_fold_exactly(registry, url):
 
 
 @BOTH
-def test_streams_are_bounded(registry, monkeypatch):
-    pipeline = serve(registry)
-    monkeypatch.setattr(rules, "MOST_STREAMS", 2)
+def test_streams_are_bounded_and_none_that_is_forgotten_counts_twice(registry, url, monkeypatch):
+    longest = dt.timedelta(seconds=LONGEST) + EARLY
+    assert streams.FORGOTTEN_AFTER[False] > streams.LATE + longest
+    pipeline, before = (
+        serve(registry),
+        rows.start_of(NOW.replace(hour=0, minute=0, second=0) - dt.timedelta(days=3)),
+    )
+    engine = open_engine(url)
+
+    def silent(stream):
+        two_days_ago = timestamps.written(NOW - dt.timedelta(days=2))
+        with transaction(engine, writing=True) as connection:
+            asked = text("UPDATE seen_stream SET recorded_at = :at WHERE stream = :stream")
+            connection.execute(asked, {"at": two_days_ago, "stream": stream})
+
+    monkeypatch.setattr(streams, "MOST_STREAMS", {False: 2, True: 1})
     for stream in "ab":
         sent(registry, window(pipeline), stream=stream)
-    with pytest.raises(Conflict, match="2 streams of windows of churn"):
+    with pytest.raises(Conflict, match=r"2 streams .* of services within 24 hours"):
         sent(registry, window(pipeline), stream="c")
-    soon = {False: dt.timedelta(0), True: dt.timedelta(days=1)}
-    monkeypatch.setattr(rules, "FORGOTTEN_AFTER", soon)
-    assert sent(registry, window(pipeline), stream="c").recorded == 1
+    batched = window(pipeline, start="2026-01-01")
+    assert sent(registry, batched, stream="x", batch=True).recorded == 1
+    with pytest.raises(Conflict, match=r"1 streams .* of batches"):
+        sent(registry, batched, stream="y", batch=True)
+    silent("a")
+    with pytest.raises(UsageError, match="may have come before"):
+        sent(registry, window(pipeline, start=before), stream="c")
+    assert sent(registry, window(pipeline), stream="c").recorded == 1, "a made room"
+    silent("b")
+    with pytest.raises(UsageError, match="may have come before"):
+        sent(registry, window(pipeline, start=before), stream="a")
+    assert sent(registry, window(pipeline, sequence=2), stream="a").recorded == 1
+    assert sent(registry, window(pipeline, start=before), stream="a").repeated == 1
+    assert sum(one.rows for one in registry.windows("churn", "production")) == 5 * 4
+    registry.rename_model("churn", "leavers", actor="t")
+    silent("c")
+    with pytest.raises(UsageError, match="may have come before"):
+        sent(registry, window(pipeline, start=before), stream="d", model="leavers")
+    engine.dispose()
+
+
+@BOTH
+def test_each_write_folds_more_than_it_adds(registry, url):
+    pipeline = serve(registry)
+    minute = {"seconds": 60}
+    old = [f"2026-01-0{day}T00:{n:02}:00Z" for day in range(1, 6) for n in range(60)]
+    parts = [window(pipeline, start=one, sequence=n + 1, **minute) for n, one in enumerate(old)]
+    sent(registry, *parts, stream="old", batch=True)
+    engine = open_engine(url)
+
+    def minutes():
+        with transaction(engine, writing=True) as connection:
+            old = "WHERE seconds = 60 AND start < '2026-02'"
+            connection.execute(text(f"UPDATE seen_window SET fold_at = '2026' {old}"))
+            return connection.execute(text(f"SELECT count(*) FROM seen_window {old}")).scalar_one()
+
+    assert minutes() == 300
+    sent(registry, window(pipeline))
+    assert minutes() == 300 - 8
+    now = NOW.replace(second=0, microsecond=0)
+    lately = [rows.start_of(now - dt.timedelta(minutes=n)) for n in range(40)]
+    parts = [window(pipeline, start=one, sequence=n + 1, **minute) for n, one in enumerate(lately)]
+    sent(registry, *parts, stream="b")
+    assert minutes() == 0, "in two transactions: 320 may fold, and 200 at once"
+    engine.dispose()
+
+
+@BOTH
+def test_what_is_read_at_once_is_bounded(registry, monkeypatch):
+    sent(registry, window(serve(registry)))
     monkeypatch.setattr(rules, "MOST_READ", 0)
     with pytest.raises(UsageError, match="More than 0 windows"):
         registry.windows("churn", "production")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 
 import numpy as np
 import pandas as pd
@@ -111,7 +112,54 @@ def test_differences_between_groups_are_fairlearns(frame) -> None:
         one = found.slices[f"sex={sex}"]
         assert {name: one[name] for name in row.index} == pytest.approx(dict(row))
         assert one["auc_low"] < one["auc"] < one["auc_high"]
+    false_positives = by_group.false_positive_rate
+    apart = false_positives.max() - false_positives.min()
+    assert groups["false_positive_rate_difference"] == pytest.approx(apart)
     assert found.overall["n"] == 3000
+
+
+def test_the_worst_slices_of_columns_together_are_those_of_the_definition(frame) -> None:
+    chance = np.random.default_rng(6)
+    frame["port"] = chance.choice(["S", "C", "Q & R"], 3000)
+    bad = (frame.sex == "male") & (frame.port == "Q & R")
+    frame.loc[bad, "score"] = 1 - frame.score[bad]
+    named = {"score": "score", "target": "late", "by": ["sex", "year", "port"]}
+    found = lineage.slices(frame, **named, worst=2)
+    errors = (frame.score - frame.late) ** 2
+
+    def score(part: pd.Series) -> float:
+        """Equation 5 of the paper, with its weight of 0.95."""
+        size = len(part)
+        return 0.95 * (part.mean() / errors.mean() - 1) - 0.05 * (3000 / size - 1)
+
+    by = frame.assign(year=frame.year.map({2012.0: "2012"}).fillna("(none)"))
+    scores = {}
+    for names in (["sex", "port"], ["sex", "year"], ["year", "port"], named["by"]):
+        for values, part in errors.groupby([by[name] for name in names]):
+            if len(part) >= 100:
+                label = " & ".join(map("=".join, zip(names, values, strict=True)))
+                scores[label] = score(part)
+    worst = sorted(scores, key=lambda label: -scores[label])[:2]
+    assert worst[0] == "sex=male & port=Q & R"
+    assert [name for name in found.slices if " & port" in name or " & year" in name] == worst
+    assert found.slices[worst[0]]["n"] == bad.sum()
+    alone = lineage.slices(frame, **named)
+    assert alone.groups == found.groups
+    assert {*found.slices} - {*alone.slices} == {*worst}
+    odds = frame.assign(score=frame.score * 9)
+    assert worst[0] in lineage.slices(odds, **named, worst=1, threshold=4.5).slices
+
+
+def test_the_worst_slices_need_sliceline_and_something_that_is_worse(frame, monkeypatch) -> None:
+    named = {"score": "score", "target": "late", "by": ["sex", "year"]}
+    even = frame.assign(score=0.5)
+    assert set(lineage.slices(even, **named, worst=3).slices) == {
+        "sex=female", "sex=male", "year=2012", "year=(none)",
+    }  # fmt: skip
+    monkeypatch.setitem(sys.modules, "sliceline.slicefinder", None)
+    with pytest.raises(UsageError, match="needs sliceline") as told:
+        lineage.slices(frame, **named, worst=1)
+    assert "lineage-guard[slices]" in told.value.remedy
 
 
 def test_requirements_and_other_frames_read_it(frame) -> None:
@@ -144,6 +192,7 @@ def test_requirements_and_other_frames_read_it(frame) -> None:
         ({"score": "sex"}, "Row 0 of 'sex' has no finite number"),
         ({"score": "year"}, "of 'year' has no finite number"),
         ({"minimum": 0}, "minimum is 0"),
+        ({"worst": 101}, "worst is 101"),
     ],
 )
 def test_what_cannot_be_measured_is_told(frame, change, says) -> None:

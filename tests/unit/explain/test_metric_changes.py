@@ -25,3 +25,9 @@ def test_what_the_runs_took_is_no_difference_and_is_told() -> None:
         {"name": "importance.postcode", "first": None, "second": 0.3},
     ]
     assert _compared(one, None)["same"] is None
+
+
+def test_what_they_rely_on_is_told_by_itself() -> None:
+    one = {"auc": 0.9, "attributions": {"share": {"fare": 1.0}}}
+    two = {"auc": 0.9, "attributions": {"share": {"postcode": 1.0}}}
+    assert _compared(one, two)["same"] is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from lineage.capture.project import Project
 from lineage.capture.watch.observed import File, Observed
 from lineage.errors import CaptureError
 from lineage.hashing.files import hash_path
-from lineage.workflows.own_metrics import require_own_metrics, require_own_run
+from lineage.workflows.own_metrics import made_of_others, require_own_metrics, require_own_run
 
 WAY = """\
 stages:
@@ -74,6 +75,28 @@ def test_metrics_that_the_weights_led_to_are_taken(require):
             "evaluate": EVALUATED,
         }
     )
+
+
+@pytest.mark.parametrize(
+    ("read", "wrote", "says"),
+    [
+        ("m@4", "{}", "dvc.lock records that predict read those here"),
+        ("m@3", "{}", None),
+        ("m@4", "by hand", None),
+    ],
+)
+def test_metrics_of_the_weights_here_are_not_those_of_a_version_that_is_elsewhere(
+    require, repository, read, wrote, says
+):
+    lock = {
+        "predict": ran("p", {"models/m.pkl": read}, {"preds.csv": "by m@4"}),
+        "evaluate": ran("e", {"preds.csv": "by m@4"}, {"metrics.json": wrote}),
+    }
+    with suppress(CaptureError):
+        require(lock)
+    project = Project.find(repository.path)
+    told = made_of_others(project, VERSION, repository.path / "metrics.json", own_here=False)
+    assert told == (says and f"The metrics metrics.json are not of the weights of m@4: {says}.")
 
 
 @pytest.mark.parametrize("others", [{"preds.csv": "by hand"}, {}])

@@ -8,8 +8,10 @@ from typing import Any, Final
 import ibis
 
 from lineage.errors import UsageError
+from lineage.evidence.reading import rules
 from lineage.evidence.reading.engine import values
-from lineage.evidence.reading.source import Form, check_names
+from lineage.evidence.reading.names import check_names
+from lineage.evidence.reading.source import Form
 
 EXPORT: Final = "Write the rows to Parquet, and profile that file."
 
@@ -52,7 +54,7 @@ class EngineTable:
         return _convert_to(text, "UTF8") if self._backend.name == "postgres" else text
 
     def time(self, name: str) -> Any:  # noqa: ANN401 - Ibis's own
-        """The moments of a column by which windows are made; None where it has none.
+        """The moments of a column by which windows are made, of days that were, or None.
 
         Raises:
             UsageError: it is of times that are written as text.
@@ -62,7 +64,7 @@ class EngineTable:
             written = values.may_be_time(column.cast("string")).sum()
             if self.run(self.table.aggregate(written=written))[0]["written"]:
                 raise values.written_time(name)
-        return values.time(column, form)
+        return values.time(column, form, rules.days_that_were())
 
     def named(self, name: str) -> Any:  # noqa: ANN401 - Ibis's own
         """The values of a column as groups are named by them.

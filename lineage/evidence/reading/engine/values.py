@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ibis
 
 from lineage.errors import UsageError
+from lineage.evidence.reading import rules
 from lineage.evidence.reading.rules import MONDAY
 from lineage.evidence.reading.source import Form
 
@@ -72,12 +73,14 @@ def text(column: Expression, form: Form) -> Expression | None:
     return None
 
 
-def time(column: Expression, form: Form) -> Expression | None:
-    """The value as a moment of the years 1 to 9998."""
+def time(
+    column: Expression, form: Form, between: tuple[str, str] = rules.YEARS
+) -> Expression | None:
+    """The value as a moment between two days."""
     if form not in (Form.TIME, Form.ZONED):
         return None
     zone = "UTC" if form is Form.ZONED else None
-    first, last = (ibis.timestamp(day, timezone=zone) for day in ("0001-01-01", "9998-12-31"))
+    first, last = (ibis.timestamp(day, timezone=zone) for day in between)
     value = column.cast("timestamp") if column.type().is_date() else column
     return value.between(first, last).ifelse(value, ibis.null(value.type()))
 
