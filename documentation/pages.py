@@ -24,6 +24,7 @@ SLOT: Final = f"/environments/production/models/{MODEL}"
 PAGES: Final = {
     "environments": "/",
     "slot": SLOT,
+    "drift": f"{SLOT}/drift",
     "plan": f"{SLOT}/rollback",
     "models": "/models",
     "model": f"/models/{MODEL}",
@@ -38,6 +39,8 @@ DARK: Final = ("environments", "guard", "graph")
 """What is pictured in the dark, too."""
 WIDTH: Final = 1200
 HIGHEST: Final = 1000
+TALL: Final = {"drift.webp": (1210, 60)}
+"""The pictures that are to be higher: their height, and a quality that keeps them small."""
 QUALITY: Final = 80
 
 
@@ -84,11 +87,11 @@ def pictured(address: str, folder: Path) -> Iterator[Path]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for name, (path, dark) in files().items():
-            yield _taken(browser, f"{address}{path}", folder / name, dark=dark)
+            yield taken(browser, f"{address}{path}", folder / name, dark=dark)
         browser.close()
 
 
-def _taken(browser: Browser, url: str, to: Path, *, dark: bool) -> Path:
+def taken(browser: Browser, url: str, to: Path, *, dark: bool) -> Path:
     """One page as it is seen, from its top; WebP, which a browser writes itself."""
     page = browser.new_page(
         viewport={"width": WIDTH, "height": 700},
@@ -102,11 +105,12 @@ def _taken(browser: Browser, url: str, to: Path, *, dark: bool) -> Path:
         raise RuntimeError(f"{url}: {answer and answer.status}")
     page.evaluate("document.querySelector('main svg')?.parentElement.scrollTo(9999, 0)")
     height = page.evaluate("document.querySelector('main').getBoundingClientRect().bottom") + 16
-    clip = {"x": 0, "y": 0, "width": WIDTH, "height": min(height, HIGHEST), "scale": 1}
+    highest, quality = TALL.get(to.name, (HIGHEST, QUALITY))
+    clip = {"x": 0, "y": 0, "width": WIDTH, "height": min(height, highest), "scale": 1}
     session = page.context.new_cdp_session(page)
     taken = session.send(
         "Page.captureScreenshot",
-        {"format": "webp", "quality": QUALITY, "clip": clip, "captureBeyondViewport": True},
+        {"format": "webp", "quality": quality, "clip": clip, "captureBeyondViewport": True},
     )
     to.write_bytes(base64.b64decode(taken["data"]))
     page.close()

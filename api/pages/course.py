@@ -9,8 +9,6 @@ from .charts import BOTTOM, LEFT, RIGHT, TOP
 from .templating import number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lineage.contract.results.drift import Drift
 
 WIDTH, HEIGHT = 720, 220
@@ -34,17 +32,28 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Level:
+    """A month's realised loss: from where to where it is drawn, and what its title says."""
+
+    x1: float
+    x2: float
+    y: float
+    title: str
+
+
+@dataclass(frozen=True)
 class Course:
     """The windows as a row of bars, and above it the line of the estimated loss, if there is any.
 
     ``ticks`` are losses with where they are drawn; ``path`` is what SVG draws, interrupted where
-    nobody can estimate.
+    nobody can estimate. ``realised`` has a line over each month whose outcomes are known.
     """
 
     width: int
     height: int
     bars: tuple[Bar, ...]
     path: str
+    realised: tuple[Level, ...]
     ticks: tuple[tuple[float, str], ...]
     first: str
     last: str
@@ -69,7 +78,7 @@ def course(found: Drift) -> Course | None:
         )
         for place, one in enumerate(windows)
     )
-    path, ticks = _losses([one["loss"] for one in windows], step)
+    path, realised, ticks = _losses(found, step)
     counts = {kind: sum(one["kind"] == kind for one in windows) for kind in BARS}
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     return Course(
@@ -77,6 +86,7 @@ def course(found: Drift) -> Course | None:
         HEIGHT,
         bars,
         path,
+        realised,
         ticks,
         windows[0]["start"][:10],
         windows[-1]["start"][:10],
@@ -85,12 +95,15 @@ def course(found: Drift) -> Course | None:
 
 
 def _losses(
-    losses: Sequence[dict[str, float] | None], step: float
-) -> tuple[str, tuple[tuple[float, str], ...]]:
-    """The line of the estimated losses, and the values beside it."""
-    values = [one["value"] for one in losses if one is not None]
+    found: Drift, step: float
+) -> tuple[str, tuple[Level, ...], tuple[tuple[float, str], ...]]:
+    """The line of the estimated losses, those that were realised, and the values beside them."""
+    windows, months = found["windows"], _realised(found)
+    losses = [one["loss"] for one in windows]
+    values: list[float] = [one["value"] for one in losses if one is not None]
+    values += months.values()
     if not values:
-        return "", ()
+        return "", (), ()
     low, high = min(0.0, *values), max(0.0, *values)
     span = high - low or 1.0
     down = HEIGHT - BOTTOM - STRIP - TOP
@@ -104,8 +117,28 @@ def _losses(
             x = round(LEFT + step * (place + 0.4), 1)
             path.append(f"{'L' if drawing else 'M'}{x} {at(one['value'])}")
         drawing = one is not None
+    levels = []
+    for month, loss in months.items():
+        places = [at for at, one in enumerate(windows) if one["start"][:7] == month]
+        x1, x2 = LEFT + step * places[0], LEFT + step * (places[-1] + 0.8)
+        title = f"{month}: realised loss {loss:.3f} of AUC"
+        levels.append(Level(round(x1, 1), round(x2, 1), at(loss), title))
     shown = sorted({low, 0.0, high})
-    return " ".join(path), tuple((at(value), number(round(value, 4))) for value in shown)
+    return (
+        " ".join(path),
+        tuple(levels),
+        tuple((at(value), number(round(value, 4))) for value in shown),
+    )
+
+
+def _realised(found: Drift) -> dict[str, float]:
+    """The realised loss of each month whose outcomes are known."""
+    then = found["validated"]
+    return {
+        month["start"][:7]: then["value"] - month["realised"]["value"]
+        for month in found["months"]
+        if then is not None and month["realised"] is not None
+    }
 
 
 def _title(window: dict[str, Any]) -> str:

@@ -386,3 +386,5 @@ class DriftAnswer(Answer):
     missing: dict[str, str] | None
     windows: list[dict[str, Any]]
     changes: list[dict[str, Any]]
+    validated: dict[str, float] | None
+    months: list[dict[str, Any]]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from .costs import costs
 from .drift import drift
+from .flights import flights
 from .graph import graph
 from .growth import growth
 from .hashing import hashing, tree
@@ -53,6 +54,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterator[Row]]]] = {
         tree,
         watching,
         drift,
+        flights,
         profiles,
         observing,
     )

@@ -10,7 +10,7 @@ from .. import output
 from ..options import Env, Json, Model, opened_registry
 
 if TYPE_CHECKING:
-    from lineage.contract.results.drift import Drift
+    from lineage.contract.results.drift import Drift, Interval
 
 Since = Annotated[
     str | None,
@@ -65,5 +65,36 @@ def _say(found: Drift) -> None:
     for change in found.changes:
         ended = "" if change.ended is None else " (over)"
         output.say(f"{change.kind}, {change.tier}{ended}: {change.sentence}", hang=2)
+    if any(month.estimated is not None or month.realised is not None for month in found.months):
+        _say_months(found)
     if any(change.loss is not None for change in found.changes):
         output.note(f"note: {found.cannot_see}")
+
+
+def _interval(auc: Interval | None) -> str:
+    return "-" if auc is None else f"{auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
+
+
+def _say_months(found: Drift) -> None:
+    """The AUC of each month, estimated beside realised."""
+    output.say(f"AUC at validation: {_interval(found.validated)}")
+    output.table(
+        ("month", "rows", "alarms", "moved", "estimated AUC", "realised AUC"),
+        [
+            (
+                month["start"][:7],
+                f"{month.rows:,}",
+                str(month.alarms or "-"),
+                ", ".join(month.columns) or "-",
+                _interval(month.estimated),
+                _interval(month.realised),
+            )
+            for month in found.months
+        ],
+    )
+    beyond = [month["start"][:7] for month in found.months if month.beyond_estimate]
+    if beyond:
+        output.note(
+            f"note: What was realised lies outside the estimate in {', '.join(beyond)}: the "
+            "relation between inputs and target changed."
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -13,6 +13,9 @@ from .profiles import named_profile
 
 if TYPE_CHECKING:
     from lineage.workflows.observing import Batch, ObservedBatch
+
+SHOWN: Final = 7
+"""Windows of outcomes that are shown where no time is said, the newest."""
 
 Data = Annotated[
     Path,
@@ -130,7 +133,8 @@ def outcomes(
 
     LABELS has a row for each prediction whose outcome is known by now: the score, the target, the
     time and the groups, called as in the validation's data. The registry keeps counts of scores and
-    positives. Without --data, what is recorded is shown.
+    positives. Without --data, what is recorded is shown. Where no time is said, these are the
+    newest windows.
 
     Example: `lineage outcomes churn --env production --data labels/march.parquet`
     """
@@ -148,9 +152,15 @@ def outcomes(
         recorded = {} if found is None else {"recorded": found.to_json()}
         output.emit({**recorded, "windows": [row.to_json() for row in rows]})
         return
+    shown = rows if since or until else rows[-SHOWN:]
+    if len(shown) < len(rows):
+        output.note(
+            f"note: {len(rows) - len(shown):,} earlier windows are recorded: --since shows them, "
+            "and `lineage drift` their months."
+        )
     lines = [
         (row["start"], f"{row.model}@{row.version}", name, *_shown(metrics))
-        for row in rows
+        for row in shown
         for name, metrics in [("", row.metrics), *sorted(row.groups.items())]
     ]
     output.table(

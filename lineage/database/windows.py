@@ -74,7 +74,7 @@ _READ: Final = text(
 
 _PAIR: Final = (
     "environment = :environment AND version_id = :version_id "
-    "AND pipeline_digest = :pipeline_digest AND kind = 'inputs' AND seconds <= 86400 "
+    "AND pipeline_digest = :pipeline_digest AND kind = :kind AND seconds <= 86400 "
     "AND start >= :since AND start < :until"
 )
 _NEWEST: Final = text(f"SELECT max(start) FROM seen_window WHERE {_PAIR} AND instance = ''")  # nosec B608 # noqa: S608 - our own names
@@ -213,14 +213,15 @@ def read(connection: Connection, **asked: Any) -> Iterator[Row]:  # noqa: ANN401
 
 
 def scales(connection: Connection, pair: Row) -> list[str]:
-    """The profiles (by their BLAKE3) on which the inputs of a pair were counted lately.
+    """The profiles (by their BLAKE3) on which the windows of a pair were counted lately.
 
     That of most rows in the week up to the newest window is the first: one late host, or one row,
     decides nothing.
 
     Args:
         connection: a transaction.
-        pair: ``environment``, ``version_id`` and ``pipeline_digest``; ``since`` and ``until``.
+        pair: ``environment``, ``version_id``, ``pipeline_digest`` and ``kind``; ``since`` and
+            ``until``.
     """
     newest = connection.execute(_NEWEST, pair).scalar()
     if newest is None:
@@ -257,12 +258,12 @@ def of_slot(connection: Connection, slot: Row, most: int) -> list[tuple[str, int
 
 
 def instances(connection: Connection, pair: Row) -> list[str]:
-    """The hosts that counted the inputs of a pair on the scale of ``profile_digest``, by name."""
+    """The hosts that counted the windows of a pair on the scale of ``profile_digest``, by name."""
     return [row.instance for row in connection.execute(_INSTANCES, pair)]
 
 
 def summary(connection: Connection, pair: Row) -> tuple[int, str, int, int]:
-    """Of a pair's inputs: how many windows, the first start; the rows and bytes of all together."""
+    """Of a pair's windows: how many, the first start; the rows and bytes of all together."""
     row = connection.execute(_SUMMARY, pair).one()
     return int(row.number), row.first or "", int(row.together or 0), int(row.bytes or 0)
 
@@ -270,7 +271,7 @@ def summary(connection: Connection, pair: Row) -> tuple[int, str, int, int]:
 def of_pair(
     connection: Connection, pair: Row, most: int, instance: str = MERGED
 ) -> list[tuple[str, bytes]]:
-    """The windows of a pair's inputs, the newest first: the start and the packed counts of each."""
+    """The windows of a pair, the newest first: the start and the packed counts of each."""
     asked = pair | {"instance": instance, "most": most}
     return [(row.start, row.counts) for row in connection.execute(_OF_PAIR, asked)]
 

@@ -1,6 +1,7 @@
 """What kind of change it is: hard, soft or drift, from a share's course over windows. Pure.
 
-- **drift**: it grew, over all hosts, from window to window.
+- **drift**: it grew, over all hosts, from window to window; or it is so little that only weeks of
+  windows together show it, as a season is, and breaks no contract.
 - **soft**: a step that some hosts alone show, or at which something happened here: a promotion, a
   deployment, another version of a host or a library. What changed is ours.
 - **hard**: a step on all hosts, and nothing happened here: what comes from upstream is no longer
@@ -29,6 +30,8 @@ _SURER: Final = 2.0
 logarithm of how much less it misses, which is twice a log-likelihood ratio."""
 _SHORT: Final = 4
 """A ramp over fewer windows is a step."""
+AT_ONCE: Final = 14
+"""What breaks no contract and took more windows to be told is no fault."""
 _ENOUGH: Final = 20
 """Rows of a host that say something."""
 
@@ -116,10 +119,19 @@ def events_near(events: Sequence[Event], after: float, until: float) -> list[Eve
     )
 
 
-def kind_of(*, is_step: bool, hosts: Sequence[str], events: Sequence[Event]) -> Kind:
-    """The kind of a change: see the module's text."""
+def kind_of(*, is_step: bool, at_once: bool, hosts: Sequence[str], events: Sequence[Event]) -> Kind:
+    """The kind of a change: see the module's text.
+
+    Args:
+        is_step: whether it came with a step.
+        at_once: whether it breaks a contract, or was told within :data:`AT_ONCE` windows.
+        hosts: those that alone show it.
+        events: what happened here near it.
+    """
     if hosts:
         return "soft"
     if not is_step:
         return "drift"
-    return "soft" if events else "hard"
+    if events:
+        return "soft"
+    return "hard" if at_once else "drift"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from .detector import Question, changed_columns, mean_evidence
 from .distances import without_scatter
-from .kinds import Course, course, events_near, hosts_that_show, kind_of
+from .kinds import AT_ONCE, Course, course, events_near, hosts_that_show, kind_of
 from .windows import Window, pooled
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ SCORE: Final = "score"
 _POOLED: Final = 28
 """The distance of a change is that of so many of its newest windows at most."""
 _CALM: Final = 3
-"""So many windows in a row without effect end a change."""
+"""So many windows in a row without effect end a change: each looked at together with those before
+it, as many as it took to tell the change, so that what days together told no single day ends."""
 _LATER: Final = 14
 """So many windows after an alarm are still looked at, to tell a step from a ramp."""
 
@@ -185,8 +186,9 @@ class _Watch:
         cells = self.windows[place].columns.get(name)
         if cells is None or not cells.rows:
             return
-        apart = self.distance(name, place, place)
-        self.calm[name] = self.calm[name] + 1 if apart <= column.floor else 0
+        many = min(_POOLED, self.open[name].took)
+        apart = self.distance(name, max(0, place + 1 - many), place)
+        self.calm[name] = self.calm[name] + 1 if apart <= column.floor_of(many) else 0
         if self.calm[name] < _CALM:
             return
         alarm = self.open.pop(name)
@@ -233,6 +235,8 @@ class _Alarm:
     ) -> None:
         self.watch, self.told, self.columns = watch, told, columns
         self.question, self.begins, self.is_contract = question, begins, is_contract
+        self.took = told - begins + 1
+        """So many windows showed it before it was told."""
         self.ended: int | None = None
 
     def change(self, number: int) -> Change:
@@ -265,7 +269,12 @@ class _Alarm:
         elif SCORE in self.columns:
             tier = "ticket"
         return Change(
-            kind_of(is_step=way.is_step, hosts=hosts, events=near),
+            kind_of(
+                is_step=way.is_step,
+                at_once=self.is_contract or self.took <= AT_ONCE,
+                hosts=hosts,
+                events=near,
+            ),
             windows[begins].start,
             windows[self.told].start,
             None if self.ended is None else windows[self.ended].start,

@@ -18,7 +18,8 @@ from lineage.contract.results.drift import Drift
 from lineage.database import clock, policies, profiles, tables, windows
 from lineage.database.deployments import deployment
 from lineage.database.slots import slot_side
-from lineage.evidence.drift import drift_between, learn
+from lineage.evidence.drift import calibration_of, drift_between, learn
+from lineage.evidence.months import of_months, outcome
 from lineage.evidence.parts import Part, added
 from lineage.evidence.performance import CANNOT_SEE
 from lineage.evidence.profile import Profile
@@ -26,7 +27,7 @@ from lineage.evidence.told import of_changes
 from lineage.registry import changes_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from sqlmodel import Session
@@ -64,6 +65,9 @@ MOST_KEPT: Final = 32
 _FIRST: Final = str(timestamps.FIRST_YEAR)
 """Windows of the reference before that are of rows with no true time: none is recorded of it."""
 
+_OUTCOMES: Final = {"kind": "outcomes"}
+"""In a pair, whose windows of outcomes are meant."""
+
 _MONDAY: Final = 4 * windows.DAY
 """The first Monday after 1970, in seconds: windows of weeks begin with one."""
 
@@ -91,6 +95,7 @@ class _Facts:
     seconds: int
     pair: dict[str, Any]
     recorded: tuple[Any, ...]
+    outcomes: tuple[Any, ...]
     events: list[Happened]
     url: str
 
@@ -125,6 +130,8 @@ def drift(reading: Reading, model: str, environment: str, since: str | None) -> 
         "reference_windows": 0,
         "windows": [],
         "changes": [],
+        "validated": None,
+        "months": [],
         "cannot_see": CANNOT_SEE,
     }
     try:
@@ -164,14 +171,15 @@ def _read(sight: Sight, told: dict[str, Any], since: str | None) -> _Facts:
     if not recorded[2]:
         raise _none_recorded(session, pair, side.ref)
     events = changes_here.events(session, model, environment, recorded[1], seconds)
+    outcomes = windows.summary(session.connection(), pair | _OUTCOMES)
     url = str(session.connection().engine.url)
-    return _Facts((blake3, reference), seconds, pair, recorded, events, url)
+    return _Facts((blake3, reference), seconds, pair, recorded, outcomes, events, url)
 
 
 def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any]:
     """What the windows say; kept until others come."""
     key = (facts.url, *sorted(facts.pair.items()))
-    mark = (facts.recorded, alarms, facts.events)
+    mark = (facts.recorded, facts.outcomes, alarms, facts.events)
     known = _told.get(key)
     if known is not None and known[0] == mark:
         return known[1]
@@ -182,7 +190,9 @@ def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any
         _keep(_learned, blake3, learned)
     room = MOST_CELLS // _width(reference) - len(reference.windows)
     with reading() as sight:
-        rows = windows.of_pair(sight.session.connection(), facts.pair, MOST_ROWS)
+        connection = sight.session.connection()
+        rows = windows.of_pair(connection, facts.pair, MOST_ROWS)
+        came_true = windows.of_pair(connection, facts.pair | _OUTCOMES, MOST_ROWS)
     days = _days(rows, facts.seconds, max(LEAST_WINDOWS, min(MOST_DAYS, room)))
     if len(rows) == MOST_ROWS and len(days) > 1:
         days.pop(min(days))  # older parts of it were not read
@@ -198,8 +208,31 @@ def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any
     counted = {timestamps.moment(day).timestamp(): one.rows for day, one in served.windows.items()}
     numbers = {one.event: one.seq for one in facts.events}
     answer = of_changes(found, reference, counted, numbers)
+    answer |= _by_months(reference, served, came_true, answer["changes"])
     _keep(_told, key, (mark, answer))
     return answer
+
+
+def _by_months(
+    reference: Profile,
+    served: Profile,
+    came_true: Iterable[tuple[str, bytes]],
+    changes: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The AUC at validation, and each month's, as estimated and as realised."""
+    calibration = calibration_of(reference)
+    outcomes = (
+        (start, Part.parse(windows.unpacked(packed), reference).score)
+        for start, packed in came_true
+    )
+    seen = ((start, one.rows, one.score) for start, one in served.windows.items())
+    at_validation = None
+    if calibration is not None:
+        at_validation = outcome(calibration, calibration.bins, calibration.positives)
+    return {
+        "validated": at_validation,
+        "months": of_months(calibration, seen, outcomes, changes),
+    }
 
 
 def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
@@ -226,6 +259,7 @@ def _pair(
         "pipeline_digest": blake3 or "",
         "since": "",
         "until": "9999",
+        "kind": "inputs",
     }
 
 

@@ -76,9 +76,10 @@ def test_the_demo_plays_the_whole_story(played):
         step for step in steps if step["command"].endswith("'complaints, cause unknown'")
     ]
     assert "serving flight-delays@2 → flight-delays@1" in taken_back["output"]
+    (serving,) = [step for step in steps if step["command"].startswith("lineage serving")]
     old, new = (
         next(line.split()[-1] for line in step["output"].splitlines() if "pipeline  " in line)
-        for step in (taken_back, steps[-3])
+        for step in (taken_back, serving)
     )
     assert old != new, "the pipeline went back too"
     assert "was rolled back from production" in refused[2]["output"]
@@ -87,10 +88,25 @@ def test_the_demo_plays_the_whole_story(played):
     assert "reached: src/traffic.py ← src/featurize.py:8 ← " in accident
     assert "+    return frame.groupby" in accident
     assert "up to date" in steps[steps.index(refused[3]) - 1]["output"], "DVC sees no change"
-    assert "serving   flight-delays@2" in steps[-3]["output"]
+    assert "serving   flight-delays@2" in serving["output"]
     metrics = json.loads((folder / "eval/metrics.json").read_text())
     assert metrics["auc"] > 0.65
     assert sorted(metrics["slices"]) == ["carrier_group", "origin"]
+
+
+def test_the_rest_of_the_year_says_what_changed_and_what_it_costs(played):
+    _, steps = played
+    told = {step["command"].split()[1]: step["output"] for step in steps}
+    assert "drift, explain: since 2013-05-01, dest is " in told["drift"]
+    months = [line for line in told["drift"].splitlines() if line.startswith("2013-")]
+    assert [line[:7] for line in months] == [f"2013-{month:02}" for month in range(5, 13)]
+    assert "(score)" in months[4], "it moved by September, when the model was worse"
+    outside = "note: What was realised lies outside the estimate in "
+    (note,) = [line for line in told["drift"].splitlines() if line.startswith(outside)]
+    assert "2013-09" in note, "what no estimate sees, outcomes do"
+    assert told["retrain"].startswith("auc of flight-delays falls by 0.0")
+    assert "To retrain every " in told["retrain"]
+    assert "REGRET" in told["retrain"]
 
 
 def test_what_the_readme_shows_of_the_demo_is_what_it_prints(played):

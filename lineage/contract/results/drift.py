@@ -92,6 +92,44 @@ class DriftChange(Document):
         return f"{self.kind}: {self.sentence}"
 
 
+class Interval(Document):
+    """An area under the ROC curve, with the interval that holds it 95 times of 100."""
+
+    value = Key(float)
+    """The area."""
+    low = Key(float)
+    """Its least."""
+    high = Key(float)
+    """Its most."""
+
+    @override
+    def _line(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+class DriftMonth(Document):
+    """A month of what was served."""
+
+    start = Key(moment)
+    """When it begins."""
+    rows = Key(int)
+    """How many rows were seen."""
+    alarms = Key(int)
+    """Changes that were told in it."""
+    columns = Key(several(str))
+    """The columns of the changes that went on in it."""
+    estimated = Key(optional(Interval))
+    """What its AUC is estimated to be; None where nobody can tell."""
+    realised = Key(optional(Interval))
+    """What it was, of the rows whose outcomes are recorded; None where none are."""
+    beyond_estimate = Key(bool)
+    """Whether what was realised lies outside the estimate, both with their intervals."""
+
+    @override
+    def _line(self) -> str:
+        return f"{self['start'][:7]}: {self.alarms} alarms"
+
+
 class Drift(Document):
     """What changed between the data of a validation and what production sees since."""
 
@@ -121,6 +159,10 @@ class Drift(Document):
     """Every window that is over, in order."""
     changes = Key(several(DriftChange))
     """What changed, in the order in which it was told."""
+    validated = Key(optional(Interval))
+    """The AUC at validation, of the same bins of scores; None where it is not known."""
+    months = Key(several(DriftMonth))
+    """What was served by months, estimated and realised, in order."""
     cannot_see = Key(str)
     """What an estimate of the loss cannot see."""
 

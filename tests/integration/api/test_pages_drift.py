@@ -33,7 +33,9 @@ def test_what_changed_is_drawn_and_told(database, pipeline):
         assert "lineage observe churn --env production --data BATCH" in read.text
         assert not [tag for tag, _ in read.tags if tag == "svg"]
         with connect(database) as registry:
-            sent(registry, pipeline, profile(days(2, 28, FIRST, fault=moved)))
+            served = profile(days(2, 28, FIRST, fault=moved))
+            sent(registry, pipeline, served)
+            sent(registry, pipeline, served, stream="b", outcomes=True)
         read = visitor.get(PAGE)
         bars = [said["class"] for tag, said in read.tags if tag == "rect"]
         assert bars[:14] == ["bar quiet"] * 14
@@ -42,6 +44,10 @@ def test_what_changed_is_drawn_and_told(database, pipeline):
         assert "hard, page since 2025-04-07, (score) is at most 6" in read.text
         assert "estimated loss of AUC" in read.text
         assert "it cannot see concept drift" in read.text
+        levels = [said for tag, said in read.tags if said.get("class") == "realised"]
+        assert len(levels) == 2, "March and April"
+        assert "2025-04 2,400 1 (score)" in read.text
+        assert "outside the estimate" in read.text
         one = visitor.get(f"{PAGE}?since=2025-04-20")
         assert one.form("").fields["since"] == "2025-04-20"
         assert len([tag for tag, _ in one.tags if tag == "rect"]) == 1

@@ -38,8 +38,11 @@ def serve(registry, reference=REFERENCE):
     return done.pipeline
 
 
-def sent(registry, pipeline, served, instance=None, reference=REFERENCE, model="churn", stream="a"):
-    """The windows of a profile, as a batch or as those of a host."""
+def sent(
+    registry, pipeline, served, instance=None, reference=REFERENCE, model="churn", stream="a",
+    outcomes=False,
+):  # fmt: skip
+    """The windows of a profile, as a batch or as those of a host; or the outcomes of its scores."""
     new = [
         NewWindow(
             version=1,
@@ -49,10 +52,13 @@ def sent(registry, pipeline, served, instance=None, reference=REFERENCE, model="
             seconds=served.window_seconds,
             counts=Part(
                 rows=part.rows,
-                columns=part.columns,
-                score=part.score and replace(part.score, positives=None),
+                columns={} if outcomes else part.columns,
+                score=part.score
+                if outcomes
+                else part.score and replace(part.score, positives=None),
             ).to_dict(),
             sequence=number,
+            kind="outcomes" if outcomes else "inputs",
         )
         for number, (start, part) in enumerate(served.windows.items(), start=1)
     ]
@@ -232,8 +238,18 @@ def test_what_changed_is_told_with_what_it_costs(registry):
     assert "(score) is at most 6 in" in change.sentence
     assert change.loss.low <= change.loss.value <= change.loss.high
     assert "concept drift" in told.cannot_see
+    march, april = told.months
+    assert (march.rows + april.rows, march.realised, april.realised) == (35 * 120, None, None)
+    assert (march.alarms, march.columns) == (0, ())
+    assert set(april.columns) == {"amount", "(score)"}
+    assert april.estimated.value < told.validated.value, "all scores are high: fewer pairs"
+    came_true = profile(days(2, 35, FIRST, fault=moved))
+    sent(registry, pipeline, came_true, stream="b", outcomes=True)
     later = registry.drift("churn", "production", since="2025-04-01")
     assert later.windows[0].start == dt.datetime(2025, 4, 1, tzinfo=dt.UTC)
+    (april,) = later.months
+    assert april.realised.low > april.estimated.high, "so few rows a day: positives are cut off"
+    assert april.beyond_estimate
 
 
 @BOTH

@@ -108,6 +108,23 @@ def test_quiet_years_stay_quiet(reference):
     assert len(changes) <= 1
 
 
+def a_little(rng, day, host, column, value):
+    """So little that no single day shows it."""
+    return min(7.99, value + 0.3) if column == "amount" and day >= BEGINS else value
+
+
+def test_what_no_single_day_shows_is_told_once_and_is_no_fault(reference):
+    said = timeline(reference, days(2, 150, FIRST, fault=a_little))
+    (change,) = said.changes
+    assert (change.columns, change.kind, change.ended) == (("amount",), "drift", None)
+    assert change.told - change.begins > 14 * DAY
+    over = timeline(
+        reference,
+        days(2, 80, FIRST, fault=a_little) + days(4, 70, FIRST + 80),
+    )
+    assert over.changes[0].ended is not None
+
+
 def test_a_change_ends(reference):
     def for_a_week(rng, day, host, column, value):
         return nulls(rng, day, host, column, value) if 0 <= day - BEGINS < 7 else value
