@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from lineage.contract.results.drift import Drift
 
 WIDTH, HEIGHT = 720, 220
+LINE: Final = 14.0
+"""The height of a line of text."""
 STRIP: Final = 44.0
 """The height of the row of bars, one for each window."""
 
@@ -104,8 +106,11 @@ def _losses(
             x = round(LEFT + step * (place + 0.4), 1)
             path.append(f"{'L' if drawing else 'M'}{x} {at(one['value'])}")
         drawing = one is not None
-    shown = sorted({low, 0.0, high})
-    return " ".join(path), tuple((at(value), number(round(value, 4))) for value in shown)
+    ticks: dict[float, float] = {}  # by where they are drawn: none over another
+    for value in (0.0, high, low):
+        if all(abs(at(value) - place) >= LINE for place in ticks):
+            ticks[at(value)] = value
+    return " ".join(path), tuple((y, number(round(value, 4))) for y, value in ticks.items())
 
 
 def _title(window: dict[str, Any]) -> str:

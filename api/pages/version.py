@@ -75,6 +75,8 @@ def version(
         serves=serves,
         stands_by=stands_by,
         data=_cut(shown["components"]["data"]),
+        validated_on=_cut(_validated_on(validations)),
+        shown_validations=[one["id"] for one in validations[:VALIDATIONS]],
         parameters=_cut(parameters),
         leak=leak,
         most=MOST,
@@ -122,6 +124,18 @@ def _held(registry: Registry, version: Mapping[str, Any]) -> tuple[list[str], li
         if slot.backup is not None and slot.backup.ref == ref:
             stands_by.append(environment)
     return serves, stands_by
+
+
+def _validated_on(validations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a version was validated on, each content once, with the numbers of its validations."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in validations:
+        for item in one["data"]:
+            known = found.setdefault(
+                (item["name"], item["digest"]), {**item, "validations": list[int]()}
+            )
+            known["validations"].append(one["id"])
+    return list(found.values())
 
 
 def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.contract.fields import from_fields
 from lineage.display import Shown
 from lineage.evidence.ageing import Change, Observation, levelled
@@ -101,6 +102,16 @@ class Retraining(Shown):
             f"{change.lines} {'version' if change.lines == 1 else 'versions'} on "
             f"{change.data_sets} data sets, at ages of {change.youngest:.0f} to "
             f"{change.oldest:.0f} days."
+        )
+
+    @property
+    def remedy(self) -> str | None:
+        """What to do where there is not enough history; None where there is."""
+        if self.change is not None:
+            return None
+        return (
+            f"Validate versions of {self.model} again on later data: "
+            f"{act('validate', f'{self.model}@1', profile='DATA')}"
         )
 
     @property
