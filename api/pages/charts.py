@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from lineage.contract.results.retraining import Retraining
     from lineage.evidence.ageing import Observation
 
-LEFT: Final = 56.0
-RIGHT: Final = 12.0
+LEFT: Final = 66.0
+RIGHT: Final = 22.0
 TOP: Final = 26.0
 BOTTOM: Final = 26.0
-"""Room around the lines, for the numbers and the names."""
+"""Room around the lines, for the numbers and the names; axes are longer, so that no mark lies over
+a number."""
 
 LETTER: Final = 8.0
 """The width of a letter of a name, about."""

@@ -17,7 +17,7 @@ from .site import Visit, visit
 from .timeline import slot_after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lineage.contract.results import Registered
     from lineage.display import Listing
@@ -180,15 +180,21 @@ def _places(visit: Visit, names: Sequence[str], serving: Mapping[str, str]) -> P
     return Places(
         _by_reference(serving.items()),
         _by_reference((name, slot.backup.ref) for name, slot in slots if slot.backup is not None),
-        _served(visit, names, serving),
+        served_in(visit, names, serving),
     )
 
 
-def _served(visit: Visit, names: Sequence[str], serving: Mapping[str, str]) -> dict[str, list[str]]:
-    """Where versions have served, as far as who looks may know it, by reference."""
+def served_in(visit: Visit, names: Sequence[str], among: Iterable[str]) -> dict[str, list[str]]:
+    """Where versions of a model have served, by reference, as far as who looks may know it.
+
+    Args:
+        visit: who looks.
+        names: the model's, the present one first.
+        among: the environments.
+    """
     pairs: dict[tuple[str, str], None] = {}
     try:
-        for environment in serving:
+        for environment in among:
             for event in visit.registry.history(f"{names[0]}@{environment}", limit=MOVES):
                 state = slot_after(event, names, environment)
                 if state is not None and state["serving"] is not None:

@@ -137,8 +137,15 @@ def test_a_version_shows_all_that_is_recorded(pages, registry):
     assert "on data with the profile xxh3:" in pages.get("/models/churn/versions/4").text
     registry.approve("other@1", "canary", actor="bob")
     assert "bob for canary" in pages.get("/models/other/versions/1").text
+    read = pages.get("/models/churn/versions/4")
+    assert "It serves nowhere." in read.text
+    assert "No validation names the data" in pages.get("/models/churn/versions/65").text
     assert "churn@65" in pages.get("/models/churn/versions/latest").text
     assert "churn@60" in pages.get("/models/churn/versions/production").text
+    for number in (65, 64):
+        registry.promote(f"churn@{number}", "production", actor="t")
+    read = pages.get("/models/churn/versions/60")
+    assert "It serves nowhere, and served once in production" in read.text
 
 
 @pytest.mark.parametrize(
