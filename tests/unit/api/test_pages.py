@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lineage.api.pages import addresses, charts, templating, timeline, visitors, words
+from lineage.api.pages import addresses, charts, course, templating, timeline, visitors, words
 from lineage.api.pages.side_by_side import side_by_side
 from lineage.api.pages.words import Urgency
 
@@ -158,3 +158,15 @@ def test_no_name_in_a_chart_lies_over_another():
     assert titles["churn@98"] == (
         "churn@98: 0.98; stands by in environment-98; served in production"
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [([0.0001, 0.3], ["0", "0.3"]), ([-0.001, 0.3], ["0", "0.3"]), ([-0.2, 0.1], ["0", "0.1", "-0.2"]), ([0.0], ["0"])],
+)  # fmt: skip
+def test_no_loss_beside_a_course_lies_over_another(values, told):
+    windows = [
+        {"start": "2026-11-20T00:00:00Z", "kind": "quiet", "rows": 9, "loss": {"value": value}}
+        for value in values
+    ]
+    assert [text for _, text in course.course({"windows": windows}).ticks] == told
