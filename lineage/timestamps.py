@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import lru_cache
 from typing import Final
 
 from lineage.errors import UsageError
@@ -26,6 +27,7 @@ def is_span(text: str) -> bool:
     return _SPAN.fullmatch(text) is not None
 
 
+@lru_cache  # policies name few of them, and each slot is held against them
 def span(text: str) -> dt.timedelta:
     """A span of time: ``30m``, ``12h``, ``90d``, ``2w``.
 

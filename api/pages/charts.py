@@ -5,7 +5,7 @@ Templates draw them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from .templating import number
@@ -16,32 +16,41 @@ if TYPE_CHECKING:
     from lineage.contract.results.retraining import Retraining
     from lineage.evidence.ageing import Observation
 
-LEFT: Final = 56.0
-RIGHT: Final = 12.0
+LEFT: Final = 66.0
+RIGHT: Final = 22.0
 TOP: Final = 26.0
 BOTTOM: Final = 26.0
-"""Room around the lines, for the numbers and the names."""
+"""Room around the lines, for the numbers and the names; axes are longer, so that no mark lies over
+a number."""
+
+LETTER: Final = 8.0
+"""The width of a letter of a name, about."""
+LONGEST: Final = 60
+"""Letters of the names above a version."""
 
 
 @dataclass(frozen=True)
 class Point:
     """A version in a chart: where it is drawn, and what its title says.
 
-    ``serves`` are the environments in which it serves now, ``served`` those in which it once did.
+    ``serves`` are the environments in which it serves now, ``stands_by`` those in which it is the
+    backup, and ``served`` those others in which it once served.
     """
 
     x: float
     y: float
     title: str
-    serves: tuple[str, ...]
-    served: tuple[str, ...]
+    serves: tuple[str, ...] = ()
+    stands_by: tuple[str, ...] = ()
+    served: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Chart:
     """Points and a line, of versions or of ages; ``ticks`` are values with where they are drawn.
 
-    ``path`` is what SVG draws: interrupted where a version lacks the metric.
+    ``path`` is what SVG draws: interrupted where a version lacks the metric. ``labels`` are names
+    of environments, with where they are drawn above what serves there.
     """
 
     name: str
@@ -54,6 +63,7 @@ class Chart:
     last: str
     summary: str
     of_versions: bool = True
+    labels: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,11 +74,24 @@ class Measured:
     value: float | None
 
 
+@dataclass(frozen=True)
+class Places:
+    """The environments in which versions serve now, stand by, and have served, by reference."""
+
+    serves: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    stands_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    served: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def once(self, ref: str) -> tuple[str, ...]:
+        """Those in which a version has served, and neither serves nor stands by now."""
+        now = {*self.serves.get(ref, ()), *self.stands_by.get(ref, ())}
+        return tuple(name for name in self.served.get(ref, ()) if name not in now)
+
+
 def chart(
     name: str,
     versions: Sequence[Measured],
-    serves: Mapping[str, Sequence[str]],
-    served: Mapping[str, Sequence[str]],
+    places: Places,
     size: tuple[int, int] = (720, 240),
 ) -> Chart | None:
     """A chart of a metric over versions, the oldest first; None where fewer than two have it.
@@ -76,8 +99,7 @@ def chart(
     Args:
         name: the metric's.
         versions: the versions with their values.
-        serves: the environments in which versions serve now, by reference.
-        served: the same of those that served once.
+        places: where versions serve, stand by and served.
         size: width and height, in units of the drawing.
     """
     values = [one.value for one in versions if one.value is not None]
@@ -102,8 +124,9 @@ def chart(
         x, y = round(LEFT + across * place, 1), at(one.value)
         path.append(f"{'L' if drawing else 'M'}{x} {y}")
         drawing = True
-        here, once = tuple(serves.get(one.ref, ())), tuple(served.get(one.ref, ()))
-        points.append(Point(x, y, _title(one, here, once), here, once))
+        here, by = tuple(places.serves.get(one.ref, ())), tuple(places.stands_by.get(one.ref, ()))
+        once = places.once(one.ref)
+        points.append(Point(x, y, _title(one, here, by, once), here, by, once))
     ticks = tuple((at(value), number(value)) for value in (low, low + span / 2, low + span))
     newest = next(one for one in reversed(versions) if one.value is not None)
     return Chart(
@@ -113,11 +136,33 @@ def chart(
         " ".join(path),
         tuple(points),
         ticks,
-        versions[0].ref,
-        versions[-1].ref,
+        _numbered(versions[0].ref),
+        _numbered(versions[-1].ref),
         f"{name} of {len(values)} versions, from {number(min(values))} to {number(max(values))}; "
         f"{newest.ref} has {number(newest.value)}.",
+        labels=_labels(points, width),
     )
+
+
+def _numbered(ref: str) -> str:
+    """A version below the axis: the page says of which model, and a long name has no room."""
+    return f"version {ref.rpartition('@')[2]}"
+
+
+def _labels(points: Sequence[Point], width: int) -> tuple[tuple[float, str], ...]:
+    """Where versions serve, above them: those that would lie over a newer one's are left out."""
+    labels, end = [], float(width)
+    for point in reversed(points):
+        if not point.serves:
+            continue
+        text = ", ".join(point.serves)
+        text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+        half = len(text) * LETTER / 2
+        x = max(half, min(point.x, width - half))
+        if x + half <= end:
+            labels.append((round(x, 1), text))
+            end = x - half - LETTER
+    return tuple(labels)
 
 
 def aged(told: Retraining, size: tuple[int, int] = (720, 240)) -> Chart | None:
@@ -137,7 +182,7 @@ def aged(told: Retraining, size: tuple[int, int] = (720, 240)) -> Chart | None:
     def y(value: float) -> float:
         return round(TOP + (height - TOP - BOTTOM) * (1 - (value - low) / span), 1)
 
-    dots = tuple(Point(x(one.age), y(one.value), _at_age(one), (), ()) for one in points)
+    dots = tuple(Point(x(one.age), y(one.value), _at_age(one)) for one in points)
     return Chart(
         told.metric,
         width,
@@ -159,12 +204,15 @@ def _at_age(one: Observation) -> str:
     return f"{ref} at {one.age:.0f} days" + (f" in {seen_in[0]}" if seen_in else "")
 
 
-def _title(one: Measured, serves: Sequence[str], served: Sequence[str]) -> str:
+def _title(
+    one: Measured, serves: Sequence[str], stands_by: Sequence[str], once: Sequence[str]
+) -> str:
     """What is told where somebody points at a version."""
     said = [f"{one.ref}: {number(one.value)}"]
     if serves:
         said.append(f"serves in {', '.join(serves)}")
-    once = [name for name in served if name not in serves]
+    if stands_by:
+        said.append(f"stands by in {', '.join(stands_by)}")
     if once:
         said.append(f"served in {', '.join(once)}")
     return "; ".join(said)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lineage.contract.results.drift import Drift
 
 WIDTH, HEIGHT = 720, 220
+LINE: Final = 14.0
+"""The height of a line of text."""
 STRIP: Final = 44.0
 """The height of the row of bars, one for each window."""
 
@@ -123,11 +125,14 @@ def _losses(
         x1, x2 = LEFT + step * places[0], LEFT + step * (places[-1] + 0.8)
         title = f"{month}: realised loss {loss:.3f} of AUC"
         levels.append(Level(round(x1, 1), round(x2, 1), at(loss), title))
-    shown = sorted({low, 0.0, high})
+    ticks: dict[float, float] = {}  # by where they are drawn: none over another
+    for value in (0.0, high, low):
+        if all(abs(at(value) - place) >= LINE for place in ticks):
+            ticks[at(value)] = value
     return (
         " ".join(path),
         tuple(levels),
-        tuple((at(value), number(round(value, 4))) for value in shown),
+        tuple((y, number(round(value, 4))) for y, value in ticks.items()),
     )
 
 

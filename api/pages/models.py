@@ -18,12 +18,12 @@ from .site import Visit, visit
 from .timeline import slot_after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lineage.contract.results import Registered
     from lineage.display import Listing
 
-    from .charts import Chart
+    from .charts import Chart, Places
 
 router = site.router()
 
@@ -125,8 +125,7 @@ def model(
     metrics = metrics_of(newest)
     columns = [one for one in metrics if "." not in one][:MOST_COLUMNS]
     chosen = metric if metric in metrics else next(iter(columns or metrics), None)
-    serves = _by_reference(listed["serving"].items())
-    served = _served(visit, (name, *said["former_names"]), listed["serving"])
+    places = _places(visit, (name, *said["former_names"]), listed["serving"])
     return visit.page(
         "model.html",
         status=200 if wrong is None else wrong.http_status,
@@ -140,10 +139,9 @@ def model(
         columns=[(one, spelled(one)) for one in columns],
         metrics=metrics,
         chosen=chosen,
-        chart=_chart(chosen, newest, serves, served),
-        multiples=_multiples(chosen, metrics, newest, serves, served),
-        serves=serves,
-        served=served,
+        chart=_chart(chosen, newest, places),
+        multiples=_multiples(chosen, metrics, newest, places),
+        places=places,
     )
 
 
@@ -178,11 +176,29 @@ def _by_reference(pairs: Any) -> dict[str, list[str]]:  # noqa: ANN401 - environ
     return found
 
 
-def _served(visit: Visit, names: Sequence[str], serving: Mapping[str, str]) -> dict[str, list[str]]:
-    """Where versions have served, as far as who looks may know it, by reference."""
+def _places(visit: Visit, names: Sequence[str], serving: Mapping[str, str]) -> Places:
+    """Where the versions of a model serve, stand by and have served; its present name first."""
+    from .charts import Places
+
+    slots = [(name, visit.registry.serving(names[0], name)) for name in serving]
+    return Places(
+        _by_reference(serving.items()),
+        _by_reference((name, slot.backup.ref) for name, slot in slots if slot.backup is not None),
+        served_in(visit, names, serving),
+    )
+
+
+def served_in(visit: Visit, names: Sequence[str], among: Iterable[str]) -> dict[str, list[str]]:
+    """Where versions of a model have served, by reference, as far as who looks may know it.
+
+    Args:
+        visit: who looks.
+        names: the model's, the present one first.
+        among: the environments.
+    """
     pairs: dict[tuple[str, str], None] = {}
     try:
-        for environment in serving:
+        for environment in among:
             for event in visit.registry.history(f"{names[0]}@{environment}", limit=MOVES):
                 state = slot_after(event, names, environment)
                 if state is not None and state["serving"] is not None:
@@ -195,8 +211,7 @@ def _served(visit: Visit, names: Sequence[str], serving: Mapping[str, str]) -> d
 def _chart(
     metric: str | None,
     newest: Sequence[Registered],
-    serves: Mapping[str, Sequence[str]],
-    served: Mapping[str, Sequence[str]],
+    places: Places,
     size: tuple[int, int] = (720, 240),
 ) -> Chart | None:
     from .charts import Measured, chart
@@ -204,17 +219,16 @@ def _chart(
     if metric is None:
         return None
     measured = [Measured(one.ref, _numbers(one).get(metric)) for one in reversed(newest)]
-    return chart(metric, measured, serves, served, size)
+    return chart(metric, measured, places, size)
 
 
 def _multiples(
     metric: str | None,
     metrics: Sequence[str],
     newest: Listing[Registered],
-    serves: Mapping[str, Sequence[str]],
-    served: Mapping[str, Sequence[str]],
+    places: Places,
 ) -> list[Chart]:
     """The same metric of each slice."""
     of_slices = [one for one in metrics if metric and one.endswith(f".{metric}")][:MOST_MULTIPLES]
-    drawn = (_chart(one, newest, serves, served, (320, 140)) for one in of_slices)
+    drawn = (_chart(one, newest, places, (320, 140)) for one in of_slices)
     return [one for one in drawn if one is not None]

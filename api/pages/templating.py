@@ -115,12 +115,19 @@ def code_lines(diff: Iterable[str]) -> Markup:
     )
 
 
+_OF_DICTS: Final = frozenset(dir(dict))
+"""What templates ask of any dict, whatever its keys are."""
+
+
 class _Templates(Environment):
     """Templates in which a part of an answer is what its JSON has, not what Python makes of it."""
 
     @override
     def getattr(self, obj: Any, attribute: str) -> Any:  # whatever a template shows
-        if isinstance(obj, Document) and attribute in obj:
+        kind = type(obj)  # to ask whether it is an instance of an abstract class takes long
+        if kind is dict and attribute not in _OF_DICTS and attribute in obj:
+            return obj[attribute]
+        if Document in kind.__mro__ and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 

@@ -18,6 +18,7 @@ from lineage.registry.access import OF_VERSIONS, Scope
 from ..responses import file_of
 from ..schemas.parameters import ModelPath, VersionPath
 from . import addresses, repositories, site
+from .models import served_in
 from .site import Visit, visit
 
 if TYPE_CHECKING:
@@ -72,13 +73,16 @@ def version(
     made = shown["components"]["weights"]["made"]
     events = _events(registry, ref, before)
     leak = registry.leak(ref, limit=WALKED)
-    serves, stands_by = _held(registry, shown)
+    serves, stands_by, served = _held(visit, shown)
     return visit.page(
         "version.html",
         version=shown,
         serves=serves,
         stands_by=stands_by,
+        served=served,
         data=_cut(shown["components"]["data"]),
+        validated_on=_cut(_validated_on(validations)),
+        shown_validations=[one["id"] for one in validations[:VALIDATIONS]],
         parameters=_cut(parameters),
         leak=leak,
         most=MOST,
@@ -115,8 +119,12 @@ def _cut(whole: Sequence[Any], more: int = 0) -> tuple[Sequence[Any], int]:
     return whole[:MOST], max(0, len(whole) - MOST) + more
 
 
-def _held(registry: Registry, version: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The environments in which a version serves now, and those in which it stands by."""
+def _held(visit: Visit, version: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:
+    """The environments in which a version serves, stands by, and, where it does neither, served.
+
+    They are of those in which the model serves.
+    """
+    registry = visit.registry
     (model,) = registry.models(among=[version["model"]], archived=True)
     ref, serves, stands_by = version["ref"], [], []
     for environment in model["serving"]:
@@ -125,7 +133,22 @@ def _held(registry: Registry, version: Mapping[str, Any]) -> tuple[list[str], li
             serves.append(environment)
         if slot.backup is not None and slot.backup.ref == ref:
             stands_by.append(environment)
-    return serves, stands_by
+    if serves or stands_by:
+        return serves, stands_by, []
+    names = (version["model"], *registry.model(version["model"])["former_names"])
+    return serves, stands_by, served_in(visit, names, model["serving"]).get(ref, [])
+
+
+def _validated_on(validations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a version was validated on, each content once, with the numbers of its validations."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in validations:
+        for item in one["data"]:
+            known = found.setdefault(
+                (item["name"], item["digest"]), {**item, "validations": list[int]()}
+            )
+            known["validations"].append(one["id"])
+    return list(found.values())
 
 
 def _validation(validation: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineage.acts import typed
+
 from .. import output
 from ..options import Json, project_and_registry
 
@@ -70,10 +72,7 @@ def retrain(
 def _say(told: Retraining) -> None:
     output.say(told.sentence)
     if told.change is None:
-        output.note(
-            f"note: Validate versions of {told.model} again on later data: lineage validate "
-            f"{told.model}@1 --profile DATA"
-        )
+        output.note(f"note: {typed(told.remedy or '')}")
     if told.line is None:
         return
     from ..reports.retraining import plot

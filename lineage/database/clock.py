@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
@@ -20,6 +21,8 @@ from lineage.database.limits import NOTABLE
 from lineage.errors import IntegrityFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Engine
     from sqlmodel import Session
 
@@ -66,6 +69,17 @@ def now(session: Session) -> str:
     present = max(timestamps.now(), floor, _seen.get(engine, ""))
     _seen[engine] = present
     return present
+
+
+@contextmanager
+def at_one_moment(session: Session) -> Iterator[None]:
+    """Judge all that is judged meanwhile at the present moment, or at the one that is given."""
+    given = session.info.get(NOW)
+    session.info[NOW] = now(session)
+    try:
+        yield
+    finally:
+        session.info[NOW] = given
 
 
 def _newest(session: Session) -> str | None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lineage.database import clock, copy_status, known_query
 from lineage.database import head as history
-from lineage.database.known_rows import KnownRows, Row
+from lineage.database.known_rows import KnownRows, PipelineRow, Row
 from lineage.database.slot_state import SIDES, SlotSide, SlotState, columns_of, side_columns
 from lineage.database.telling import KNOWN
 from lineage.guard.evidence import Basis
@@ -48,7 +48,9 @@ class Known(KnownRows):
     def of(cls, session: Session, environment: str) -> Known:
         """What a session knows of an environment; little at first."""
         kept: dict[str, Known] = session.info.setdefault(KNOWN, {})
-        return kept.setdefault(environment, cls(environment))
+        if environment not in kept:
+            kept[environment] = cls(environment)
+        return kept[environment]
 
     @staticmethod
     def adopt(session: Session, known: Known | None) -> None:
@@ -128,21 +130,20 @@ class Known(KnownRows):
             self.load(session, pipelines=[pipeline])
         return self._deployments.get(pipeline)
 
-    def pipeline(self, session: Session, name: str, blake3: str) -> tables.PipelineVersion | None:
+    def pipeline(self, session: Session, name: str, blake3: str) -> PipelineRow | None:
         """A recorded pipeline version; ``seen_commit`` is a commit that was seen to hold it."""
-        row: Any = self._pipelines.get((name, blake3))
-        if row is None:
+        if (name, blake3) not in self._pipelines:
             from lineage.database import tables
 
             row = session.get(tables.PipelineVersion, (name, blake3))
-            if row is not None:
-                seen = session.get(tables.PipelineCommit, (name, blake3))
-                values = {c: getattr(row, c) for c in map(known_query.attribute, _PIPELINE)}
-                commit = seen.code_commit if seen is not None else None
-                row = SimpleNamespace(**values, manifest=row.manifest, seen_commit=commit)
-                self._pipelines[name, blake3] = row
-        found: tables.PipelineVersion | None = row
-        return found
+            if row is None:
+                return None
+            seen = session.get(tables.PipelineCommit, (name, blake3))
+            values = {c: getattr(row, c) for c in map(known_query.attribute, _PIPELINE)}
+            commit = seen.code_commit if seen is not None else None
+            known = PipelineRow(**values, manifest=row.manifest, seen_commit=commit)
+            self._pipelines[name, blake3] = known
+        return self._pipelines[name, blake3]
 
     def validations(self, session: Session, version_id: int, on: str | None) -> list[Row]:
         """The newest verdicts of a version, one a pipeline version, the newest last.
@@ -311,12 +312,11 @@ class Known(KnownRows):
         rows.append(SimpleNamespace(pipeline_blake3=side.pipeline_blake3, seq=seq))
 
     def _side(self, session: Session, row: tables.Slot, name: str) -> SlotSide | None:
-        columns = side_columns(row, name)
-        key = columns["version_id"]
+        key = getattr(row, f"{name}_version_id")
         if key is None:
             return None
         version = self.version(session, key)
-        return SlotSide(version.model, version.number, **columns)
+        return SlotSide(version.model, version.number, **side_columns(row, name))
 
     def _read_alone(self, session: Session, row: tables.Validation) -> Row:
         """A verdict that many newer ones hide, with what it rests on."""

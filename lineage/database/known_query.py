@@ -78,7 +78,7 @@ _IDS = "(SELECT id FROM ids)"
 _HERE = "environment = :environment"
 
 _WITH = """WITH
-slots AS (SELECT * FROM slot WHERE environment = :environment AND model IN {models}),
+slots AS (SELECT * FROM slot WHERE environment = :environment AND model {among}),
 ids AS (
   SELECT v.id FROM {references} JOIN model_version v ON v.model = r.model AND v.number = r.number
   WHERE NOT EXISTS (SELECT 1 FROM version_note WHERE version_id = v.id AND deleted_at IS NOT NULL)
@@ -135,7 +135,7 @@ _SOURCES: Final[dict[str, tuple[str, dict[str, str]]]] = {
     ),
     "model": (
         (
-            "FROM (SELECT * FROM model WHERE name IN {models} "
+            "FROM (SELECT * FROM model WHERE name {among} "
             "UNION ALL SELECT * FROM model WHERE became IS NOT NULL) t"
         ),
         {},
@@ -218,7 +218,7 @@ _PROOF = _VERDICT.format(source="validation t") + (
 
 _DIALECTS: Final = {
     "sqlite": {
-        "models": "(SELECT value FROM json_each(:models))",
+        "among": "IN (SELECT value FROM json_each(:models))",
         "pipelines": "(SELECT value AS pipeline FROM json_each(:pipelines))",
         "references": "(SELECT json_extract(value, '$[0]') AS model, "
         "json_extract(value, '$[1]') AS number FROM json_each(:references)) r",
@@ -228,7 +228,9 @@ _DIALECTS: Final = {
         "false": "0",
     },
     "postgresql": {
-        "models": "(SELECT jsonb_array_elements_text(CAST(:models AS jsonb)))",
+        "among": (  # read once: PostgreSQL would read a subquery after IN for each row
+            "= ANY(ARRAY(SELECT jsonb_array_elements_text(CAST(:models AS jsonb))))"
+        ),
         "pipelines": (
             "(SELECT value AS pipeline "
             "FROM jsonb_array_elements_text(CAST(:pipelines AS jsonb)) AS named(value))"

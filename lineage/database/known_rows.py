@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lineage.database import head as history
-from lineage.database import known_query
+from lineage.database import known_query, values
 from lineage.database.engine import is_shared
 from lineage.database.head import NO_EVENT, Head
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.database import tables
+    from lineage.identity.pipeline import PipelineVersion
 
 Row = Any
 """A row; what it is of is said where it is asked for."""
@@ -31,12 +34,12 @@ _BY_VERSION: Final = (
     *("approval", "waiver"),
 )
 _KEPT: Final = {
-    "slot": ("_slots", "model"),
-    "version": ("_versions", "id"),
-    "deployment": ("_deployments", "pipeline"),
-    "pipeline": ("_pipelines", "pipeline", "blake3"),
+    "slot": ("_slots", attrgetter("model")),
+    "version": ("_versions", attrgetter("id")),
+    "deployment": ("_deployments", attrgetter("pipeline")),
+    "pipeline": ("_pipelines", attrgetter("pipeline", "blake3")),
 }
-"""Where rows are kept by a key, and its columns."""
+"""Where rows are kept by a key, and that."""
 _BODIES: Final = {"pipeline": "manifest", "watched": "document"}
 _ATTRIBUTES: Final = {
     part: tuple(known_query.attribute(column) for column in columns)
@@ -73,7 +76,7 @@ class KnownRows:
     _versions: dict[int, Row] = field(default_factory=dict)
     _numbers: dict[tuple[str, int], int | None] = field(default_factory=dict)
     _deployments: dict[str, Row] = field(default_factory=dict)
-    _pipelines: dict[tuple[str, str], Row] = field(default_factory=dict)
+    _pipelines: dict[tuple[str, str], PipelineRow] = field(default_factory=dict)
     _validations: dict[int, Row] = field(default_factory=dict)
     _of_version: dict[str, dict[int, list[Row]]] = field(default_factory=dict)
 
@@ -95,9 +98,9 @@ class KnownRows:
             versions: versions by their key.
             pipelines: those of which it is asked what runs, besides the versions' own.
         """
-        slots = {*models} - self._asked
-        numbered = {*references} - self._numbers.keys()
-        keys = {*versions} - self._versions.keys()
+        slots = {*models} - self._asked  # a difference with keys() would go through all of them
+        numbered = {*references}.difference(self._numbers)
+        keys = {*versions}.difference(self._versions)
         running = {*pipelines} - self._asked_pipelines
         if self._read and not (slots or numbered or keys or running):
             return self
@@ -118,7 +121,7 @@ class KnownRows:
         self._asked |= slots
         self._asked_pipelines |= running
         self._numbers |= dict.fromkeys(numbered)
-        self._take((part, columns, body) for part, columns, body in rows)
+        self._take([(part, columns, body) for part, columns, body in rows.all()])
         history.note(session, self.head)
         return self
 
@@ -127,20 +130,21 @@ class KnownRows:
             self.load(session, versions=[version_id])
         return self._of_version.get(part, {}).get(version_id, [])
 
-    def _take(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
+    def _take(self, rows: Sequence[tuple[str, str, str | None]]) -> None:
         """Keep what was read: of each version that is among it, all of a part anew."""
         fresh: dict[str, dict[int, list[Row]]] = {}
-        for part, columns, body in rows:
+        read = json.loads(f"[{','.join(columns for _, columns, _ in rows)}]")
+        for (part, _, body), columns in zip(rows, read, strict=True):
             row = _row(part, columns, body)
             if part in _BY_VERSION:
                 if part == "validation":
                     self._validations[row.id] = row
-                if part != "validation" or row.place:  # else what a slot rests on, perhaps not it
-                    fresh.setdefault(part, {}).setdefault(row.version_id, []).append(row)
+                    if not row.place:  # what a slot rests on, perhaps none of those that count
+                        continue
+                fresh.setdefault(part, {}).setdefault(row.version_id, []).append(row)
             elif part in _KEPT:
-                name, *columns_of_key = _KEPT[part]
-                values = [getattr(row, column) for column in columns_of_key]
-                getattr(self, name)[(*values,) if len(values) > 1 else values[0]] = row
+                name, key_of = _KEPT[part]
+                getattr(self, name)[key_of(row)] = row
             else:
                 self._take_one(part, row)
         for part, of_version in fresh.items():
@@ -168,12 +172,24 @@ class KnownRows:
                     self.archived.add(row.name)
 
 
-def _row(part: str, columns: str, body: str | None) -> Row:
-    row = SimpleNamespace(**dict(zip(_ATTRIBUTES[part], json.loads(columns), strict=True)))
+class PipelineRow(SimpleNamespace):
+    """The row of a pipeline version: what it holds is made of it once."""
+
+    @cached_property
+    def version(self) -> PipelineVersion:
+        """The value that it holds."""
+        return values.pipeline_version(self)  # type: ignore[arg-type]
+
+
+_KINDS: Final = {"pipeline": PipelineRow}
+
+
+def _row(part: str, columns: Sequence[Any], body: str | None) -> Row:
+    kind = _KINDS.get(part, SimpleNamespace)
+    row = dict(zip(_ATTRIBUTES[part], columns, strict=True))
     if part in _BODIES:
-        setattr(row, _BODIES[part], body)
+        row[_BODIES[part]] = body
     for name in _FLAGS[part]:  # SQLite knows no booleans
-        value = getattr(row, name)
-        if value is not None:
-            setattr(row, name, bool(value))
-    return row
+        if row[name] is not None:
+            row[name] = bool(row[name])
+    return kind(**row)

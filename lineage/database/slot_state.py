@@ -21,6 +21,10 @@ _COLUMNS: Final = (
     "waiver_id",
     "waiver_code",
 )
+_ATTRIBUTES: Final = {
+    side: tuple((column, f"{side}_{column}") for column in _COLUMNS) for side in SIDES
+}
+"""The columns of each side, with what a slot's row calls them."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class SlotState:
 
 def side_columns(row: tables.Slot, name: str) -> dict[str, Any]:
     """What a slot's row says of one side, by the names of :class:`SlotSide`."""
-    return {column: getattr(row, f"{name}_{column}", None) for column in _COLUMNS}
+    return {column: getattr(row, attribute, None) for column, attribute in _ATTRIBUTES[name]}
 
 
 def columns_of(state: SlotState) -> dict[str, Any]:

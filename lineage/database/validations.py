@@ -84,7 +84,7 @@ def validation(
 
     return values.verdict_of(
         row,
-        pipeline,
+        values.pipeline_version(pipeline),
         commit=taken_from(session, pipeline).commit,
         overturned=overturned(session, row),
         root=_root(session, row),

@@ -55,7 +55,7 @@ def pipeline_version(row: tables.PipelineVersion) -> PipelineVersion:
     return RecordedVersion(row.xxh3, row.blake3, row.manifest)
 
 
-def unseen_in(row: tables.PipelineVersion | None) -> tuple[UnseenCode, ...]:
+def unseen_in(row: Any) -> tuple[UnseenCode, ...]:  # noqa: ANN401 - a row that is known, or None
     """What runs in a pipeline version and could not be followed, as its capture said."""
     if row is None or row.unseen is None:
         return ()
@@ -86,13 +86,13 @@ def taken_from(row: Any) -> TakenFrom:  # noqa: ANN401 - a row of a pipeline ver
 
 def verdict(row: Any, pipeline: Any) -> Verdict:  # noqa: ANN401 - rows that are known
     """A validation as the guard compares it, on its pipeline version."""
-    commit = taken_from(pipeline).commit
-    return verdict_of(row, pipeline, commit=commit, overturned=overturned(row), root=_root(row))
+    commit, version = taken_from(pipeline).commit, pipeline.version
+    return verdict_of(row, version, commit=commit, overturned=overturned(row), root=_root(row))
 
 
 def verdict_of(
     row: Any,  # noqa: ANN401 - a row, or what is known of it
-    pipeline: Any,  # noqa: ANN401 - the same
+    pipeline: PipelineVersion,
     *,
     commit: str | None,
     overturned: bool,
@@ -102,14 +102,14 @@ def verdict_of(
 
     Args:
         row: of the validation.
-        pipeline: the row of its pipeline version.
+        pipeline: its pipeline version.
         commit: what is known to hold that pipeline version.
         overturned: whether what it rests on has been replaced by a failure.
         root: what it rests on.
     """
     return Verdict(
         id=row.id,
-        pipeline=pipeline_version(pipeline),
+        pipeline=pipeline,
         passed=row.passed,
         validated_at=row.validated_at,
         validated_by=row.validated_by,

@@ -141,8 +141,8 @@ class Document(Shown, Mapping[str, Any]):
 
 def _copied(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """A copy of a JSON value."""
+    if not isinstance(value, (dict, list)):
+        return value
     if isinstance(value, dict):
         return {key: _copied(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_copied(inner) for inner in value]
-    return value
+    return [_copied(inner) for inner in value]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import override
 
 from lineage import timestamps
+from lineage.acts import act
 from lineage.contract.fields import from_fields
 from lineage.display import Shown
 from lineage.evidence.ageing import Change, Observation, levelled
@@ -154,6 +155,16 @@ class Retraining(Shown):
             return None
         changes = _changes(self.estimated, self.estimates)
         return f"By estimate, {self.metric} of {self.model} {changes} {CANNOT_SEE}"
+
+    @property
+    def remedy(self) -> str | None:
+        """What to do where there is not enough history; None where there is."""
+        if self.change is not None:
+            return None
+        return (
+            f"Validate versions of {self.model} again on later data: "
+            f"{act('validate', f'{self.model}@1', profile='DATA')}"
+        )
 
     @property
     def advised(self) -> str | None:

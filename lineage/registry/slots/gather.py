@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lineage.contract.captured import CapturedPipelineVersion
     from lineage.database import tables
     from lineage.database.deployments import DeployedPipelines
-    from lineage.database.known_rows import Row
+    from lineage.database.known_rows import PipelineRow, Row
     from lineage.guard.evidence import Signature
     from lineage.guard.policy import EnvironmentPolicy
     from lineage.guard.seen_lately import SeenLately
@@ -81,7 +81,7 @@ def guard_facts(
         environment=environment.name,
         environment_kind=EnvironmentKind(environment.kind),
         pipeline=version.pipeline,
-        deployed=values.pipeline_version(pipeline) if pipeline is not None else unrecorded,
+        deployed=pipeline.version if pipeline is not None else unrecorded,
         deployed_commit=taken.commit,
         deployed_is_commit=taken.commit_holds,
         verdicts=tuple(
@@ -148,7 +148,7 @@ def _signatures(
 
 
 def _taken_from(
-    recorded: tables.PipelineVersion | None, running: CapturedPipelineVersion | None
+    recorded: PipelineRow | None, running: CapturedPipelineVersion | None
 ) -> values.TakenFrom:
     """Where a pipeline version was captured, as far as the registry or this capture knows it."""
     known = values.taken_from(recorded) if recorded is not None else None
@@ -199,7 +199,7 @@ def _serving_metrics(session: Session, known: Known, model: str) -> dict[str, An
 
 
 def _reached_in(
-    session: Session, known: Known, version_id: int, pipeline: tables.PipelineVersion | None
+    session: Session, known: Known, version_id: int, pipeline: PipelineRow | None
 ) -> RunEnvironment | None:
     """The environment of the newest verdict on a version with the pipeline that is to run."""
     if pipeline is None:

@@ -38,7 +38,10 @@ def moved(session: Session, plan: MovePlan) -> JustMoved:
     return JustMoved(
         environment=plan.request.environment,
         changed=plan.changes_anything,
-        slots=tuple(shown.slot(session, known, slot.after.model) for slot in plan.shown),
+        slots=tuple(
+            shown.slot(session, known, known.slot_state(session, slot.after.model))
+            for slot in plan.shown
+        ),
         decisions=plan.decisions,
         emptied_backups=plan.emptied(plan.shown),
         pipeline={"name": pipeline.pipeline, "digest": pipeline.xxh3} if pipeline else {},
@@ -63,7 +66,12 @@ def hinted(answer: MoveResult) -> MoveResult | None:
         return replace(
             answer,
             slots=tuple(
-                replace(slot, readiness=shown.readiness(offline.session, known, slot.model))
+                replace(
+                    slot,
+                    readiness=shown.readiness(
+                        offline.session, known, known.slot_state(offline.session, slot.model)
+                    ),
+                )
                 for slot in answer.slots
             ),
         )

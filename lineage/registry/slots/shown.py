@@ -40,7 +40,8 @@ def read_together(session: Session, slots: Iterable[tuple[str, str]]) -> None:
 def all_now(session: Session, environment: str, models: Sequence[str]) -> list[Serving]:
     """What serves for some models in an environment, their backups, and whether those are ready."""
     read_together(session, [(environment, model) for model in models])
-    return [now(session, environment, model) for model in models]
+    with clock.at_one_moment(session):
+        return [now(session, environment, model) for model in models]
 
 
 def now(session: Session, environment: str, model: str, pipeline: str | None = None) -> Serving:
@@ -53,23 +54,23 @@ def now(session: Session, environment: str, model: str, pipeline: str | None = N
         PipelineMismatch: no pair of the slot goes with that.
     """
     known = Known.of(session, environment).load(session, models=[model])
-    answer = slot(session, known, model)
+    state = known.slot_state(session, model)
+    answer = slot(session, known, state)
     if pipeline is not None:
         answer = replace(answer, side=serving.side_with(session, answer, pipeline))
     if answer.backup is None:
         return answer
-    return replace(answer, readiness=readiness(session, known, model))
+    return replace(answer, readiness=readiness(session, known, state))
 
 
-def slot(session: Session, known: Known, model: str) -> Serving:
-    """What serves for a model in an environment, and its backup; not whether that is ready."""
-    state = known.slot_state(session, model)
+def slot(session: Session, known: Known, state: SlotState) -> Serving:
+    """What serves in a slot, and its backup; not whether that is ready."""
     pipeline = _pipeline_name(session, known, state)
     runs = known.deployment(session, pipeline)
     row = known.pipeline(session, runs.pipeline, runs.blake3) if runs is not None else None
     return Serving(
         environment=known.name,
-        model=model,
+        model=state.model,
         revision=state.revision,
         pipeline={"name": pipeline, "digest": row.xxh3 if row is not None else None},
         serving=_side(session, known, state.serving),
@@ -86,9 +87,9 @@ def slot(session: Session, known: Known, model: str) -> Serving:
     )
 
 
-def readiness(session: Session, known: Known, model: str) -> Readiness | None:
+def readiness(session: Session, known: Known, state: SlotState) -> Readiness | None:
     """Whether the backup of a slot could take over at once; None where there is none."""
-    backup, environment = known.slot_state(session, model).backup, known.environment
+    backup, environment = state.backup, known.environment
     if backup is None or environment is None:
         return None
     version = known.version(session, backup.version_id)
@@ -157,4 +158,4 @@ def _in_force(session: Session, known: Known, state: SlotState) -> tuple[Waiver,
     version = known.version(session, state.serving.version_id)
     runs = DeployedPipelines(session, known.name, known=known).of(version.pipeline)
     rows = known.waivers(session, state.model, state.serving.version_id, runs)
-    return values.waivers_in_force(rows, clock.now(session))
+    return values.waivers_in_force(rows, clock.now(session)) if rows else ()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from lineage.database import tables
+    from lineage.database.known_rows import PipelineRow
     from lineage.database.slots import SlotState
 
 
@@ -69,7 +70,7 @@ def of_promotion(
 def of_release(
     session: Session,
     environment: tables.Environment,
-    target: tables.PipelineVersion,
+    target: tables.PipelineVersion | PipelineRow,
     promoted: Sequence[tables.ModelVersion],
     reason: str | None,
     at: str,
@@ -98,7 +99,7 @@ def of_release(
 
 def staged(
     session: Session, environment: tables.Environment, pipeline: str
-) -> tuple[list[SlotState], tables.PipelineVersion]:
+) -> tuple[list[SlotState], PipelineRow]:
     """The slots in which a version is staged on a pipeline, and the version of that.
 
     Raises:
@@ -203,7 +204,7 @@ def staged_on(session: Session, environment: tables.Environment, pipeline: str) 
 
 def _recorded(
     session: Session, environment: tables.Environment, side: slots.SlotSide
-) -> tables.PipelineVersion:
+) -> PipelineRow:
     """The pipeline version that a side of a slot stands with."""
     known = Known.of(session, environment.name)
     row = known.pipeline(session, side.pipeline or "", side.pipeline_blake3 or "")
@@ -265,7 +266,9 @@ def _validated(session: Session, known: Known, version_id: int, blake3: str) -> 
     return newest is not None and newest.passed
 
 
-def _check_named(target: tables.PipelineVersion, promoted: Sequence[tables.ModelVersion]) -> None:
+def _check_named(
+    target: tables.PipelineVersion | PipelineRow, promoted: Sequence[tables.ModelVersion]
+) -> None:
     """Refuse a model that is named twice, or that the pipeline does not carry."""
     seen: set[str] = set()
     for version in promoted:

@@ -114,12 +114,14 @@ def test_a_metric_is_drawn_with_where_each_version_served(pages):
     read = pages.get("/models/churn")
     titles = [text for text in read.texts if text.startswith("churn@")]
     assert "churn@60: 0.8; serves in production" in titles
-    assert "churn@50: 0.75; served in production" in titles
+    assert "churn@50: 0.75; stands by in production" in titles
+    assert "version 65" in read.texts
+    assert "◆ serves, ◇ stands by" in read.text.replace(" ,", ",")
     assert "auc of 61 versions, from 0.53 to 0.9; churn@65 has 0.825." in read.text
     assert "slices.new <b>.auc of 60 versions" in read.text
     read = pages.get("/models/churn?metric=passed")
-    assert "How passed went on" in read.text
-    assert "How auc went on" in pages.get("/models/churn?metric=nonsense").text
+    assert "passed over versions" in read.text
+    assert "auc over versions" in pages.get("/models/churn?metric=nonsense").text
     assert "attributions" not in read.text
 
 
@@ -139,8 +141,15 @@ def test_a_version_shows_all_that_is_recorded(pages, registry):
     assert "on data with the profile xxh3:" in pages.get("/models/churn/versions/4").text
     registry.approve("other@1", "canary", actor="bob")
     assert "bob for canary" in pages.get("/models/other/versions/1").text
+    read = pages.get("/models/churn/versions/4")
+    assert "It serves nowhere." in read.text
+    assert "No validation names the data" in pages.get("/models/churn/versions/65").text
     assert "churn@65" in pages.get("/models/churn/versions/latest").text
     assert "churn@60" in pages.get("/models/churn/versions/production").text
+    for number in (65, 64):
+        registry.promote(f"churn@{number}", "production", actor="t")
+    read = pages.get("/models/churn/versions/60")
+    assert "It serves nowhere, and served once in production" in read.text
 
 
 @pytest.mark.parametrize(
@@ -184,7 +193,7 @@ def test_a_renamed_model_is_found_by_its_old_name(pages, registry):
     read = pages.get("/models/churn")
     assert "Was called churn ." in read.text
     assert "leavers@60 serves in production" in read.text
-    assert "leavers@50: 0.75; served in production" in read.text
+    assert "leavers@50: 0.75; stands by in production" in read.text
     assert "leavers@60" in pages.get("/models/churn/versions/60").text
 
 

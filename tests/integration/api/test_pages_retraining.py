@@ -41,7 +41,9 @@ def test_the_page_draws_the_change_and_tells_what_pays(database):
             assert said in read.text, said
         assert "Say both" in pages.get("/models/churn/retraining?per_point=10", 422).text
         assert "no amount" in pages.get("/models/churn/retraining?per_point=<b>", 422).text
-        assert "Not enough history of f1" in pages.get("/models/churn/retraining?metric=f1").text
+        read = pages.get("/models/churn/retraining?metric=f1")
+        assert "Not enough history of f1" in read.text
+        assert "on later data: lineage validate churn@1 --profile DATA" in read.text
         assert "measured anything" in pages.get("/models/idle/retraining").text
         assert "nothing" in pages.get("/models/nothing/retraining", 404).text
 

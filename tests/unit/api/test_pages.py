@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lineage.api.pages import addresses, templating, timeline, visitors, words
+from lineage.api.pages import addresses, charts, course, templating, timeline, visitors, words
 from lineage.api.pages.side_by_side import side_by_side
 from lineage.api.pages.words import Urgency
 
@@ -139,3 +139,34 @@ def test_of_a_long_diff_the_first_is_shown_and_the_rest_is_counted():
     lines = ("--- a", "+++ b", *(f"+{number}" for number in range(50)))
     first = timeline.begun(FileDiff("src/fit.py", lines, 7))
     assert (first.lines[0], len(first.lines), first.left_out) == ("+0", 20, 37)
+
+
+def test_no_name_in_a_chart_lies_over_another():
+    measured = [charts.Measured(f"churn@{number}", number / 100) for number in range(1, 101)]
+    serves = {f"churn@{number}": (f"environment-{number}",) for number in (1, 2, 60, 99, 100)}
+    serves["churn@30"] = ("x" * 300,)
+    served = {"churn@50": ("production",), "churn@98": ("production", "environment-98")}
+    places = charts.Places(serves, {"churn@98": ("environment-98",)}, served)
+    drawn = charts.chart("auc", measured, places)
+    names = [text for _, text in drawn.labels]
+    assert names == ["environment-100", "environment-60", "environment-2"], "the newest first"
+    ends = [(x - len(text) * 4, x + len(text) * 4) for x, text in drawn.labels]
+    assert all(0 <= low < high <= drawn.width for low, high in ends)
+    assert (drawn.first, drawn.last) == ("version 1", "version 100")
+    titles = {point.title.partition(":")[0]: point.title for point in drawn.points}
+    assert titles["churn@50"] == "churn@50: 0.5; served in production"
+    assert titles["churn@98"] == (
+        "churn@98: 0.98; stands by in environment-98; served in production"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [([0.0001, 0.3], ["0", "0.3"]), ([-0.001, 0.3], ["0", "0.3"]), ([-0.2, 0.1], ["0", "0.1", "-0.2"]), ([0.0], ["0"])],
+)  # fmt: skip
+def test_no_loss_beside_a_course_lies_over_another(values, told):
+    windows = [
+        {"start": "2026-11-20T00:00:00Z", "kind": "quiet", "rows": 9, "loss": {"value": value}}
+        for value in values
+    ]
+    assert [text for _, text in course.course({"windows": windows}).ticks] == told
