@@ -12,8 +12,14 @@ from lineage.errors import UsageError
 FIRST_YEAR: Final = 1970
 """Times are compared as they are written: a year has four digits, and none is before this one."""
 
+HOUR: Final = 3600
+DAY: Final = 24 * HOUR
+WEEK: Final = 7 * DAY
+MONDAY: Final = 4 * DAY
+"""In seconds, as the others; the first Monday after 1970: windows of weeks begin with one."""
+
 _SPAN: Final = re.compile(r"([1-9][0-9]{0,4})([smhdw])", re.ASCII)
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_SECONDS: Final = {"s": 1, "m": 60, "h": HOUR, "d": DAY, "w": WEEK}
 
 
 def written(moment: dt.datetime) -> str:

@@ -28,13 +28,12 @@ from lineage import timestamps
 from lineage.database.tables.windows import MERGED
 from lineage.evidence.parts import added
 from lineage.evidence.reader import LARGEST_COUNT
+from lineage.timestamps import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
-
-HOUR, DAY = 3600, 86_400
 
 AT_ONCE: Final = 200
 """Windows that one transaction folds at the most: others wait for it."""

@@ -264,7 +264,7 @@ def _by_time(profile: Profile, days: int) -> list[list[Counts]]:
     )
     if not windows or seconds is None:
         return []
-    length = max(seconds, days * 86_400)
+    length = max(seconds, days * timestamps.DAY)
     begins, end = windows[0][0], windows[-1][0] + seconds
     parts: dict[int, list[Counts]] = {}
     for start, counts in windows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lineage import timestamps
 from lineage.acts import act
@@ -13,9 +13,6 @@ from lineage.evidence.profile import Profile, Roles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-MONDAY: Final = 345_600
-"""The first Monday after 1970, in seconds: windows of weeks begin with one."""
 
 
 def profile_of_windows(
@@ -70,5 +67,5 @@ def profile_of_windows(
 def _start(text: str, seconds: int) -> str:
     """The start of the reference's window in which a moment lies."""
     at = int(timestamps.moment(text).timestamp())
-    begins = (at - MONDAY) // seconds * seconds + MONDAY
+    begins = (at - timestamps.MONDAY) // seconds * seconds + timestamps.MONDAY
     return f"{dt.datetime.fromtimestamp(begins, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"

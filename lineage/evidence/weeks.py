@@ -11,16 +11,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lineage.timestamps import DAY, MONDAY, WEEK
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-DAY: Final = 86_400
-WEEK: Final = 7 * DAY
 BLOCK: Final = 4
 """Weeks that count as one set of data."""
-
-_MONDAY: Final = 4 * DAY
-"""The first Monday after 1970, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Stretch:
 
 def week_of(moment: float) -> int:
     """The week that a moment is of; weeks begin on Monday, UTC."""
-    return int((moment - _MONDAY) // WEEK)
+    return int((moment - MONDAY) // WEEK)
 
 
 def block_of(moment: float) -> str:
@@ -90,7 +87,7 @@ def stretches(windows: Iterable[Scored], usual: frozenset[int]) -> tuple[list[St
 
 
 def _day(window: Scored) -> int:
-    return int((window.start - _MONDAY) % WEEK // DAY)
+    return int((window.start - MONDAY) % WEEK // DAY)
 
 
 def _together(parts: Sequence[Scored]) -> Stretch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.evidence.attributions import is_of_attributions
 from lineage.guard.expressions import MISSING, Budget, TooMuchWork, value_at
 from lineage.strict_json import finite
 
@@ -51,7 +52,7 @@ def flattened(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def tells_no_worth(name: str) -> bool:
     """Whether a metric tells of the run on a machine, or what a model relies on: not its worth."""
-    return name.startswith((f"{COMMAND}.", "attributions."))
+    return name.startswith(f"{COMMAND}.") or is_of_attributions(name)
 
 
 def _read(metrics: Mapping[str, Any], name: str, budget: Budget) -> Any:  # noqa: ANN401 - any JSON

@@ -68,9 +68,6 @@ _FIRST: Final = str(timestamps.FIRST_YEAR)
 _OUTCOMES: Final = {"kind": "outcomes"}
 """In a pair, whose windows of outcomes are meant."""
 
-_MONDAY: Final = 4 * windows.DAY
-"""The first Monday after 1970, in seconds: windows of weeks begin with one."""
-
 _learned: dict[str, Reference] = {}
 """What is ordinary for profiles, by their BLAKE3."""
 
@@ -163,7 +160,7 @@ def _read(sight: Sight, told: dict[str, Any], since: str | None) -> _Facts:
     blake3, profile = _reference(session, side, told["pipeline"], scale)
     told["profile"] = str(profile.digest)
     reference = _by_days(profile, side.ref)
-    seconds = reference.window_seconds or windows.DAY
+    seconds = reference.window_seconds or timestamps.DAY
     told |= {"window_seconds": seconds, "reference_windows": len(reference.windows)}
     pair |= {"profile_digest": blake3, "until": _begin(clock.now(session), seconds)}
     pair["since"] = "" if since is None else _begin(since, seconds)
@@ -291,7 +288,7 @@ def _reference(
 
 def _by_days(profile: Profile, ref: str) -> Profile:
     """A profile by windows of a day at least."""
-    seconds = max(profile.window_seconds or 0, windows.DAY)
+    seconds = max(profile.window_seconds or 0, timestamps.DAY)
     days: dict[str, Counts] = {}
     for start, part in profile.windows.items():
         if not part.rows or start < _FIRST:
@@ -390,6 +387,6 @@ def _width(profile: Profile) -> int:
 
 def _begin(start: str, seconds: int) -> str:
     """The start of the longer window that one lies in."""
-    at = int(timestamps.moment(start).timestamp()) - _MONDAY
-    begins = max(0, at // seconds * seconds + _MONDAY)
+    at = int(timestamps.moment(start).timestamp()) - timestamps.MONDAY
+    begins = max(0, at // seconds * seconds + timestamps.MONDAY)
     return windows.start_of(dt.datetime.fromtimestamp(begins, dt.UTC))

@@ -9,7 +9,8 @@ from lineage.evidence.counts import Counts
 from lineage.evidence.parts import Part
 from lineage.evidence.reading import expressions
 from lineage.evidence.reading.asking import Query, ask, ask_score, form_of
-from lineage.evidence.reading.rules import MONDAY, YEARS, days_that_were, moment, on_scale_of
+from lineage.evidence.reading.rules import YEARS, days_that_were, moment, on_scale_of
+from lineage.timestamps import MONDAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

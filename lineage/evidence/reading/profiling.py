@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lineage import bounded_file
 from lineage.errors import UsageError
@@ -14,15 +14,12 @@ from lineage.evidence.profile import MOST_BYTES, MOST_WINDOWS, Profile, Roles
 from lineage.evidence.reader import WRITE
 from lineage.evidence.reading.rows import rows_of
 from lineage.evidence.reading.scales import frequent, scale_of
+from lineage.timestamps import DAY, HOUR, WEEK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lineage.evidence.reading.rows import Rows
-
-_HOUR: Final = 3_600
-_DAY: Final = 86_400
-_WEEK: Final = 604_800
 
 
 def profile_of(
@@ -135,9 +132,9 @@ def _window_seconds(source: Rows, time: str) -> int | None:
     if (moments := source.span(time)) is None:
         return None
     span = (moments[1] - moments[0]) // dt.timedelta(seconds=1)
-    seconds = _HOUR if span < (MOST_WINDOWS - 1) * _HOUR else _DAY
-    if span >= (MOST_WINDOWS - 1) * _DAY:
-        seconds = _WEEK
+    seconds = HOUR if span < (MOST_WINDOWS - 1) * HOUR else DAY
+    if span >= (MOST_WINDOWS - 1) * DAY:
+        seconds = WEEK
     while span >= (MOST_WINDOWS - 1) * seconds:
         seconds *= 2
     return seconds

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from lineage.evidence.counts import Counts
 
-MONDAY: Final = 345_600
-"""The first Monday after 1970, in seconds: windows of weeks begin with one."""
-
 
 FIRST_DAY: Final = "1970-01-02"
 """The first day of which rows can be: on the day before it clocks begin that know no time."""

@@ -10,13 +10,13 @@ from lineage.errors import UsageError
 from lineage.evidence.profile import Roles
 from lineage.evidence.reading.counting import count_windows
 from lineage.evidence.reading.source import opened
+from lineage.timestamps import DAY
 
 if TYPE_CHECKING:
     from lineage.evidence.parts import Part
     from lineage.evidence.profile import Profile
     from lineage.evidence.reading.source import Source
 
-DAY: Final = 86_400
 
 MOST_WINDOWS: Final = 10_000
 """Windows of one batch."""

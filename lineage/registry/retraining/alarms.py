@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from lineage.evidence.retrain import Watched
-from lineage.registry.retraining.verdicts import DAY
+from lineage.timestamps import DAY
 
 if TYPE_CHECKING:
     import datetime as dt

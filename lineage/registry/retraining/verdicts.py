@@ -22,6 +22,7 @@ from lineage.database import tables
 from lineage.database.sql import col, select
 from lineage.evidence.ageing import LARGEST
 from lineage.guard.flat_metrics import flattened, tells_no_worth
+from lineage.timestamps import DAY
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -35,7 +36,6 @@ MOST_VERDICTS: Final = 1_000
 """Verdicts that are read, the newest."""
 MOST_BYTES: Final = 32 << 20
 """Characters of metrics that are read, and of profiles, those of the newest verdicts first."""
-DAY: Final = 86_400.0
 _AT_ONCE: Final = 50
 _VERDICTS: Final = text(
     "SELECT w.id, v.number, w.version_id, w.pipeline_digest, v.registered_at, w.validated_at, "

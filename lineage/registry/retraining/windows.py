@@ -20,7 +20,8 @@ from lineage.evidence.drift import calibration_of
 from lineage.evidence.performance import estimated_auc
 from lineage.evidence.realised import auc_of
 from lineage.evidence.weeks import Scored, stretches, usual_days
-from lineage.registry.retraining.verdicts import DAY, new_since, public
+from lineage.registry.retraining.verdicts import new_since, public
+from lineage.timestamps import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

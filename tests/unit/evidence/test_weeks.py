@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from lineage.evidence.ageing import Observation, change_with_age
 from lineage.evidence.weeks import (
-    DAY,
-    WEEK,
     Scored,
     block_of,
     stretches,
     usual_days,
     week_of,
 )
+from lineage.timestamps import DAY, WEEK
 from tests.support import LONG
 
 MONDAY = 1_577_836_800 + 5 * DAY

@@ -34,6 +34,7 @@ from lineage.evidence.reading.rules import (
     score_of,
 )
 from lineage.evidence.reading.source import Form
+from lineage.timestamps import HOUR, WEEK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -250,8 +251,8 @@ def _text(is_null: Any, value: Any, scale: Column) -> _Question:  # noqa: ANN401
 
 
 def _time(is_null: Any, value: Any, _scale: Column) -> _Question:  # noqa: ANN401 - Ibis's own
-    since = values.since(value, values.WEEK)
-    hour = since % values.WEEK - since % values.HOUR
+    since = values.since(value, WEEK)
+    hour = since % WEEK - since % HOUR
     return _Question(ibis.cases(is_null, (value.isnull(), _WRONG), else_=hour))
 
 
@@ -349,7 +350,7 @@ def _seen(tally: _Tally, rows: int, scale: Column) -> Seen:
 def _cells(scale: Column) -> range:
     """The cells of a scale, in the order of its counts."""
     if isinstance(scale, TimeColumn):
-        return range(0, values.WEEK, values.HOUR)
+        return range(0, WEEK, HOUR)
     if isinstance(scale, CategoryColumn):
         return range(len(scale.values))
     if isinstance(scale, BinaryTarget):

@@ -16,8 +16,8 @@ import ibis
 
 from lineage.errors import UsageError
 from lineage.evidence.reading import rules
-from lineage.evidence.reading.rules import MONDAY
 from lineage.evidence.reading.source import Form
+from lineage.timestamps import MONDAY
 
 if TYPE_CHECKING:
     from ibis.expr.datatypes import DataType
@@ -26,8 +26,6 @@ Expression = Any
 """A column, or a scalar, of Ibis: its types are made when it runs."""
 
 _GREATEST: Final = sys.float_info.max
-WEEK: Final = 604_800
-HOUR: Final = 3_600
 _EARLIEST: Final = 62_135_596_800
 """The seconds from the year 1 to 1970."""
 _WRITTEN_TIME: Final = (
