@@ -267,7 +267,7 @@ def test_it_is_of_the_same_tree_and_version():
     left_out = set(whole["setuptools"]["packages"]) - set(setup["packages"])
     assert set(setup["packages"]) < set(whole["setuptools"]["packages"])
     server = ("lineage.api", "lineage.database.", "lineage.examples", "lineage.migrations",
-              "lineage.registry.")  # fmt: skip
+              "lineage.registry")  # fmt: skip
     assert all(name.startswith(server) for name in left_out), "a room that hosts lack"
     places = whole["setuptools"]["package-dir"]
     assert setup["package-dir"].items() <= {n: f"../../{at}" for n, at in places.items()}.items()
