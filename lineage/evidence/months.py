@@ -48,7 +48,7 @@ def of_months(
     positives: dict[str, list[int]] = {}
     for start, score in outcomes:
         month = start[:7]
-        if score is not None and score.positives is not None and month in rows:
+        if score is not None and score.positives is not None:
             bins[month] = _sum(bins.get(month), score.bins)
             positives[month] = _sum(positives.get(month), score.positives)
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -171,9 +172,23 @@ def test_a_shift_is_found_whatever_it_is_in(first, second):
 
 def test_one_category_among_many_is_found_in_few_rows():
     values = tuple(f"v{i}" for i in range(64))
-    before = category(values, (50,) * 64)
-    after = category(values, (1_200, *(30,) * 63))
+    before = category(values, (10,) * 64)  # all of them together are too few to tell
+    after = category(values, (240, *(6,) * 63))
     assert compared(before, after).moved
+
+
+def test_more_columns_need_more_rows_and_the_furthest_is_told_first():
+    rows = 20_000
+    before = number((1.0,), (rows // 2, rows // 2), 0.0, 2.0)
+    some = number((1.0,), (rows * 7 // 10, rows * 3 // 10), 0.0, 2.0)
+    more = number((1.0,), (rows * 9 // 10, rows // 10), 0.0, 2.0)
+    alone = compared(before, some)
+    names = [f"c{n}" for n in range(50)]
+    first, second = whole(**dict.fromkeys(names, before)), dict.fromkeys(names, some)
+    found = likeness(first, whole(**second | {"c7": more}), 28)
+    assert [one.column for one in found.moved] == ["c7", *sorted({*names} - {"c7"})]
+    assert found.chance > alone.chance
+    assert found.compared[1].sure < alone.compared[0].sure
 
 
 def test_texts_are_compared_by_their_lengths():
@@ -217,8 +232,9 @@ def test_parts_of_the_validation_that_differ_as_much_make_it_ordinary():
         return Counts(rows=1_000, columns={"x": number((1.0,), (share, 1_000 - share), 0.0, 2.0)})
 
     def profile(*shares):
-        # whole weeks from a Monday on
-        windows = {f"2026-{3 + n // 28:02}-{n % 28 + 2:02}T00:00:00Z": day(s) for n, s in enumerate(shares)}  # fmt: skip
+        first = dt.date(2026, 3, 2)  # a Monday
+        starts = (f"{first + dt.timedelta(n)}T00:00:00Z" for n in range(len(shares)))
+        windows = dict(zip(starts, map(day, shares), strict=True))
         total = sum(shares)
         column = number((1.0,), (total, len(shares) * 1_000 - total), 0.0, 2.0)
         return Profile(
@@ -235,6 +251,12 @@ def test_parts_of_the_validation_that_differ_as_much_make_it_ordinary():
     assert likeness(seasons, lately(650), 28).compared[0].floor == pytest.approx(0.2, abs=0.01)
     assert likeness(seasons, lately(950), 28).moved, "that no part of it was"
     assert likeness(replace(seasons, windows={}, window_seconds=None), lately(650), 28).moved
+    begun = profile(*[500] * 21, *[950] * 3)
+    assert likeness(begun, lately(750), 28).moved, "days that are no week yet are no part"
+    odd = profile(*[500] * 77, *[950] * 7)
+    assert likeness(odd, lately(800), 28).moved, "one week of twelve is not ordinary"
+    untrue = replace(steady, windows={"0001-01-01T00:00:00Z": day(950)} | dict(steady.windows))
+    assert likeness(untrue, lately(650), 28).moved, "rows of no true time are no part"
 
 
 def test_numbers_that_were_counted_nowhere_are_not_compared():

@@ -59,6 +59,13 @@ def test_months_add_windows_and_hold_the_outcomes_against_the_estimate():
     assert (july["estimated"], july["realised"], july["beyond_estimate"]) == (None, None, False)
 
 
+def test_what_was_better_than_the_estimate_lies_outside_too():
+    start = "2013-05-30T00:00:00Z"
+    served, came_true = score((200, 200)), score((200, 200), (0, 200))
+    (month,) = of_months(CALIBRATION, [(start, 400, served)], [(start, came_true)], [])
+    assert (month["realised"]["value"], month["beyond_estimate"]) == (1, True)
+
+
 def test_without_a_calibration_nobody_can_tell():
     (month,) = of_months(None, [("2013-05-30T00:00:00Z", 7, score((3, 4)))], [], [])
     assert (month["rows"], month["estimated"], month["realised"]) == (7, None, None)
