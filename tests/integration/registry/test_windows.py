@@ -261,11 +261,11 @@ def test_streams_are_bounded_and_none_that_is_forgotten_counts_twice(registry, u
     )
     engine = open_engine(url)
 
-    def silent(stream):
-        two_days_ago = timestamps.written(NOW - dt.timedelta(days=2))
+    def silent(stream, days=2):
+        since = timestamps.written(NOW - dt.timedelta(days))
         with transaction(engine, writing=True) as connection:
             asked = text("UPDATE seen_stream SET recorded_at = :at WHERE stream = :stream")
-            connection.execute(asked, {"at": two_days_ago, "stream": stream})
+            connection.execute(asked, {"at": since, "stream": stream})
 
     monkeypatch.setattr(streams, "MOST_STREAMS", {False: 2, True: 1})
     for stream in "ab":
@@ -276,16 +276,21 @@ def test_streams_are_bounded_and_none_that_is_forgotten_counts_twice(registry, u
     assert sent(registry, batched, stream="x", batch=True).recorded == 1
     with pytest.raises(Conflict, match=r"1 streams .* of batches"):
         sent(registry, batched, stream="y", batch=True)
+    silent("x", 401)
+    assert sent(registry, batched, stream="y", batch=True).recorded == 1, "x is over"
     silent("a")
     with pytest.raises(UsageError, match="may have come before"):
         sent(registry, window(pipeline, start=before), stream="c")
     assert sent(registry, window(pipeline), stream="c").recorded == 1, "a made room"
     silent("b")
+    ahead = NOW.replace(second=0, microsecond=0) - dt.timedelta(days=2) + EARLY / 2
+    with pytest.raises(UsageError, match="may have come before"):  # of a clock that was ahead
+        sent(registry, window(pipeline, start=rows.start_of(ahead), seconds=60), stream="a")
     with pytest.raises(UsageError, match="may have come before"):
         sent(registry, window(pipeline, start=before), stream="a")
     assert sent(registry, window(pipeline, sequence=2), stream="a").recorded == 1
     assert sent(registry, window(pipeline, start=before), stream="a").repeated == 1
-    assert sum(one.rows for one in registry.windows("churn", "production")) == 5 * 4
+    assert sum(one.rows for one in registry.windows("churn", "production")) == 6 * 4
     registry.rename_model("churn", "leavers", actor="t")
     silent("c")
     with pytest.raises(UsageError, match="may have come before"):
