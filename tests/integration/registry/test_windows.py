@@ -295,6 +295,11 @@ def test_streams_are_bounded_and_none_that_is_forgotten_counts_twice(registry, u
     silent("c")
     with pytest.raises(UsageError, match="may have come before"):
         sent(registry, window(pipeline, start=before), stream="d", model="leavers")
+    silent("a", 3)
+    assert sent(registry, window(pipeline), stream="d", model="leavers").recorded == 1
+    assert sent(registry, window(pipeline), stream="c", model="leavers").repeated == 1, (
+        "the oldest alone made room"
+    )
     engine.dispose()
 
 
