@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage.acts import act
-from lineage.database import events, labels, names, slots, tables, telling, windows
+from lineage.database import events, labels, names, slots, streams, tables, telling
 from lineage.database.sql import col, select
 from lineage.errors import InUse, UsageError
 from lineage.identity.components import Kind
@@ -129,7 +129,7 @@ def rename(sight: Sight, old: str, new: str, at: str, actor: str) -> tuple[str, 
         name.became = new
     telling.tell(session, row, *earlier)
     names.move_rows(session, before, new)
-    windows.rename(session.connection(), before, new)
+    streams.rename(session.connection(), before, new)
     events.append(
         session,
         at=at,

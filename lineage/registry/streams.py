@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lineage import timestamps
 from lineage.contract.windows import EARLY
-from lineage.database import windows
+from lineage.database import streams
 from lineage.errors import Conflict, UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from lineage.database.windows import Row
+    from lineage.database.streams import Row
 
 LATE: Final = dt.timedelta(days=7)
 """How long after its end a host's window is taken."""
@@ -45,15 +45,13 @@ def require_room(connection: Connection, stream: Row, at: str) -> None:
     """
     now = timestamps.moment(at)
     for batch, after in FORGOTTEN_AFTER.items():
-        windows.forget_streams(connection, timestamps.written(now - after), batch=batch)
+        streams.forget(connection, timestamps.written(now - after), batch=batch)
     most = MOST_STREAMS[stream["batch"]]
-    if windows.streams(connection, stream) < most:
+    if streams.count(connection, stream) < most:
         return
     if not stream["batch"]:
-        windows.retire_streams(
-            connection, stream, timestamps.written(now - SILENT), max(1, most // 10)
-        )
-        if windows.streams(connection, stream) < most:
+        streams.retire(connection, stream, timestamps.written(now - SILENT), max(1, most // 10))
+        if streams.count(connection, stream) < most:
             return
     whose, remedy = ("batches", "Let batches hold more rows.")
     if not stream["batch"]:
@@ -72,7 +70,7 @@ def require_known_time(connection: Connection, stream: Row, starts: Iterable[str
     Raises:
         UsageError: a window is of such a time.
     """
-    retired = None if stream["batch"] else windows.retired_until(connection, stream)
+    retired = None if stream["batch"] else streams.retired_until(connection, stream)
     if retired is None:
         return
     until = timestamps.moment(retired) + EARLY

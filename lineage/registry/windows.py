@@ -16,6 +16,7 @@ from lineage import timestamps
 from lineage.acts import act
 from lineage.contract.windows import EARLY, MOST_WINDOWS, check_seconds
 from lineage.database import clock, pipelines, profiles, tables, windows
+from lineage.database import streams as stream_rows
 from lineage.database.known import SEEN
 from lineage.database.slots import slot_side
 from lineage.database.tables.windows import MERGED
@@ -103,7 +104,7 @@ def record(
         "stream": new.stream,
         "batch": new.batch,
     }
-    known, is_batch = windows.last_part(connection, stream) or (0, new.batch)
+    known, is_batch = stream_rows.last_part(connection, stream) or (0, new.batch)
     if is_batch != new.batch:
         raise UsageError(
             f"The stream {new.stream} of {new.instance} is known, and is "
@@ -123,7 +124,7 @@ def record(
             )
     if fresh:
         newest = {"sequence": fresh[-1]["sequence"], "recorded_at": at, "recorded_by": actor}
-        windows.note_part(connection, stream | newest)
+        stream_rows.note_part(connection, stream | newest)
     session.info.pop(SEEN, None)
     answer = {
         "model": model,
