@@ -156,7 +156,7 @@ def outcomes(
     if len(shown) < len(rows):
         output.note(
             f"note: {len(rows) - len(shown):,} earlier windows are recorded: --since shows them, "
-            "and `lineage drift` their months."
+            f"and `lineage drift {model} --env {env}` their months."
         )
     lines = [
         (row["start"], f"{row.model}@{row.version}", name, *_shown(metrics))

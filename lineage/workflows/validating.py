@@ -11,12 +11,11 @@ class Validating:
     """What a person says of a validation, where not what the configuration says.
 
     ``metrics`` is a JSON file, ``besides`` further ones with other metrics, ``values`` the metrics
-    themselves, ``stated`` a verdict,
-    ``pipeline`` a recorded pipeline version, ``NAME@DIGEST`` or a digest alone, ``data`` the data
-    sets that it is made on.
-    ``elsewhere`` says that it was made where this project's weights and pipeline are not,
-    ``profile`` is the data whose profile is kept with it, ``attributions`` a file of them, whose
-    summary is; ``leakage`` asks for what of the data the training knew.
+    themselves, ``stated`` a verdict, ``pipeline`` a recorded pipeline version, ``NAME@DIGEST`` or a
+    digest alone, ``data`` the data sets that it is made on. ``elsewhere`` says that it was made
+    where this project's weights and pipeline are not. ``profile`` is the data whose profile is kept
+    with it, and ``attributions`` a file of which a summary is; ``leakage`` asks for what of the
+    data the training knew.
     """
 
     metrics: str | None = None

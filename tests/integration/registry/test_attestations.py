@@ -249,6 +249,10 @@ def test_what_was_recorded_twice_before_is_told_once(two, url):
     assert told == [("w12", True), ("t", True), ("t", False)]
     demand(two, SignedThing.WEIGHTS)
     assert len(check(two).details["signatures"]) == 1
+    with unwatched(engine) as connection:
+        connection.execute(text("UPDATE attestation SET public_key = 'x' WHERE id > 11"))
+    anew = two.record_attestation("churn@1", f"{document}\n", pem(), actor="bob")
+    assert (anew["created"], anew["verified"]) == (True, True), "none of them holds any more"
     engine.dispose()
 
 
