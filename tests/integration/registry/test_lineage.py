@@ -343,12 +343,42 @@ def test_who_is_bound_finds_no_code_of_others(registry):
     seen = registry.speaking_for(BOUND)
     assert refs(seen.impact("shared.py")) == refs(seen.impact(blake3_of(b"shared"))) == [mine]
     assert (seen.impact("shared.py").meant, seen.impact("shared.py").more) == ((), False)
+    both = [
+        register(registry, coded(s, pipeline=name, y__py="y"))
+        for s, name in (("4", None), ("5", "prep"))
+    ]
+    assert (refs(seen.impact("y.py")), refs(registry.impact("y.py"))) == (both[:1], both[::-1])
     for asked in ("theirs.py", "x.py", blake3_of(b"theirs"), "nothing.py"):
         with pytest.raises(NotFound, match="Nothing of"):
             seen.impact(asked)
     assert {"shared.py", "mine.py"} <= {node.name for node in seen.trace(mine).nodes}
     assert not {"theirs.py", "x.py"} & {node.name for node in seen.trace(taken).nodes}
     assert {"theirs.py", "x.py"} <= {node.name for node in registry.trace(taken).nodes}
+
+
+@BOTH
+def test_who_is_bound_pages_through_what_was_made_of_something(registry, monkeypatch):
+    """And is told of the children of those alone that are shown: that there are more."""
+    ways = [run_of(f"train{n}", [FEATURES], [f"md5:{n:032x}"]) for n in range(4)]
+    wholes = [add(registry, "8", run_of("join", [RAW], [FEATURES]), weights=FEATURES)]
+    wholes += [add(registry, f"{n}", run, weights=f"md5:{n:032x}") for n, run in enumerate(ways)]
+    child = add(registry, "9", gaps=("none",), parent=wholes[0])
+    seen = registry.speaking_for(BOUND)
+    for few in (opened.FEW, 0):
+        monkeypatch.setattr(opened, "FEW", few)
+        shown, after = [], None
+        while not shown or after is not None:
+            page = seen.impact(RAW, limit=2, after=after)
+            assert len(page.versions) <= 2
+            shown, after = [*shown, *refs(page)], page.next
+        assert shown == [child, *wholes[::-1]]
+    monkeypatch.setattr(impact, "MOST_PARENTS", 1)
+    for deleted in (False, True):
+        if deleted:
+            registry.delete_version(child, actor="t")
+        for few in (1_000, 0):
+            monkeypatch.setattr(opened, "FEW", few)
+            assert seen.impact(RAW).more is not deleted
 
 
 @BOTH

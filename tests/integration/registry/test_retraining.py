@@ -6,10 +6,12 @@ import datetime as dt
 
 import pytest
 
+from lineage.contract.results.drift import Drift
 from lineage.contract.results.retraining import Retraining
 from lineage.errors import NotFound, UsageError
+from lineage.evidence.retrain import Watched
 from lineage.registry.access import Principal, Scope
-from lineage.registry.retraining import verdicts
+from lineage.registry.retraining import alarms, verdicts
 from tests.conftest import BOTH, add_version, captured, captured_pipeline
 from tests.support.fading import (
     MONDAY,
@@ -222,6 +224,26 @@ def test_without_an_alarm_it_says_how_rarely_they_come(registry):
         "no alarm in 121 days of age of 2 versions together" in note and "one in 40 days" in note
         for note in told.notes
     )
+
+
+def test_only_a_gradual_drift_that_costs_something_is_an_alarm():
+    new = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+    def watched(kind, tier):
+        told = {"kind": kind, "tier": tier, "told": "2026-01-21T00:00:00.000000Z"}
+        drift = Drift(
+            {
+                "ref": "churn@1",
+                "pipeline": "p",
+                "windows": [{"start": "2026-01-31T00:00:00Z"}],
+                "changes": [{"kind": kind, "tier": tier, "told": "2026-01-21T00:00:00Z"}],
+            }
+        )
+        return alarms.watched([], [drift], {"churn@1": new})
+
+    assert watched("drift", "ticket") == Watched(20, 1, 1)
+    for other in (("drift", "explain"), ("hard", "page"), ("soft", "ticket")):
+        assert watched(*other) == Watched(30, 1, 0)
 
 
 def test_a_token_of_one_environment_sees_no_outcomes_of_another(registry):
