@@ -360,8 +360,8 @@ def test_who_is_bound_finds_no_code_of_others(registry):
 def test_who_is_bound_pages_through_what_was_made_of_something(registry, monkeypatch):
     """And is told of the children of those alone that are shown: that there are more."""
     ways = [run_of(f"train{n}", [FEATURES], [f"md5:{n:032x}"]) for n in range(4)]
-    wholes = [add(registry, "8", run_of("join", [RAW], [FEATURES]), weights=FEATURES)]
-    wholes += [add(registry, f"{n}", run, weights=f"md5:{n:032x}") for n, run in enumerate(ways)]
+    wholes = [add(registry, f"{n}", run, weights=f"md5:{n:032x}") for n, run in enumerate(ways)]
+    wholes.append(add(registry, "8", run_of("join", [RAW], [FEATURES]), weights=FEATURES))
     child = add(registry, "9", gaps=("none",), parent=wholes[0])
     seen = registry.speaking_for(BOUND)
     for few in (opened.FEW, 0):
