@@ -14,6 +14,7 @@ from lineage.evidence.parts import Part
 from lineage.evidence.profile import Profile
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy, LikeProduction
+from lineage.registry.slots import lately
 from tests.conftest import BOTH, EVERYWHERE, add_version, captured_pipeline
 from tests.support import statements
 from tests.unit.evidence.test_comparison import category, number
@@ -240,8 +241,23 @@ def test_a_move_looks_before_others_have_to_wait_for_it(registry):
 
 def test_a_transaction_of_several_verbs_sees_what_it_recorded(registry):
     serve(registry)
-    ref = validated(registry, "2", SERVED)
+    ref, other = validated(registry, "2", SERVED), validated(registry, "3", profile(9, 1))
     with registry.transaction() as together:
         assert check(together, ref).status == "fail"
         saw(together, counted(5, 5))
         assert check(together, ref).status == "pass"
+        assert check(together, other).status == "fail", "each by its own verdict"
+
+
+def test_what_is_looked_at_is_bounded_and_of_whole_days(registry, monkeypatch):
+    serve(registry)
+    ref = validated(registry, "2", SERVED)
+    saw(registry, counted(5, 5))
+
+    def looked(name, most):
+        monkeypatch.setattr(lately, name, most)
+        details = check(registry, ref).details
+        return details["rows"], details["days"]
+
+    assert looked("MOST_WINDOWS", 3) == (20_000, [midnight(2)[:10], midnight(1)[:10]])
+    assert looked("LARGEST_COUNT", 15_000) == (10_000, [midnight(1)[:10]] * 2)

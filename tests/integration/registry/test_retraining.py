@@ -7,11 +7,12 @@ import datetime as dt
 import pytest
 
 from lineage.contract.results.drift import Drift
-from lineage.contract.results.retraining import Retraining
+from lineage.contract.results.retraining import MetricAtAge, Retraining
 from lineage.errors import NotFound, UsageError
 from lineage.evidence.retrain import Watched
 from lineage.registry.access import Principal, Scope
 from lineage.registry.retraining import alarms, verdicts
+from lineage.registry.retraining.advice import advised
 from tests.conftest import BOTH, add_version, captured, captured_pipeline
 from tests.support.fading import (
     MONDAY,
@@ -134,7 +135,7 @@ def test_outcomes_are_measurements_by_whole_weeks_and_estimates_stand_beside(reg
     profile = of_weeks(4)
     pipeline = serving(registry, profile)
     days = {day: scored(day, fallen=day // 2) for day in range(28, 28 + 7 * 16 + 3)}
-    saw(registry, pipeline, profile, days)
+    saw(registry, pipeline, profile, days | {day: scored(day) for day in range(7)})
     told = registry.retrain("churn")
     weeks = [one for one in told.observations if one.source == "outcomes"]
     assert len(weeks) == 16
@@ -148,7 +149,8 @@ def test_outcomes_are_measurements_by_whole_weeks_and_estimates_stand_beside(reg
     assert (told.basis, told.missing) == ("measured", None)
     assert (told.change.observations, told.change.data_sets, told.change.lines) == (16, 5, 1)
     assert told.change.high < 0
-    assert "3 of 115 windows of outcomes do not count" in " ".join(told.notes)
+    assert "3 of 122 windows of outcomes do not count" in " ".join(told.notes)
+    assert "Weeks of outcomes from before the version was new do not count: 1." in told.notes
     assert (told.estimates, told.estimated) == ((), None)
     assert registry.retrain("churn", metric="slices.plan=pro.auc").change == told.change
     saw(registry, pipeline, profile, {day: flatter(day, day) for day in days}, "inputs")
@@ -230,7 +232,6 @@ def test_only_a_gradual_drift_that_costs_something_is_an_alarm():
     new = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
     def watched(kind, tier):
-        told = {"kind": kind, "tier": tier, "told": "2026-01-21T00:00:00.000000Z"}
         drift = Drift(
             {
                 "ref": "churn@1",
@@ -244,6 +245,28 @@ def test_only_a_gradual_drift_that_costs_something_is_an_alarm():
     assert watched("drift", "ticket") == Watched(20, 1, 1)
     for other in (("drift", "explain"), ("hard", "page"), ("soft", "ticket")):
         assert watched(*other) == Watched(30, 1, 0)
+    week = at_age("outcomes", MONDAY, 50)
+    assert alarms.watched([week], [], {}) == Watched(0, 0, 0), "it alone alarms nobody"
+
+
+def at_age(source, start, age, number=None):
+    """A metric of churn@1 that falls, by a verdict or by what was seen."""
+    at, environment = start + dt.timedelta(age), None if number else "production"
+    value = 0.9 - 0.001 * age + 0.002 * (age % 3)
+    passed = None if number is None else True
+    return MetricAtAge(
+        "churn@1", "p", source, number, at, "windows", age, value, passed, 100, f"d{number}",
+        environment,
+    )  # fmt: skip
+
+
+def test_a_verdict_on_the_weeks_of_outcomes_may_be_on_the_same_rows():
+    outcomes = [at_age("outcomes", MONDAY, 7 * week) for week in range(24)]
+    verdicts_too = [at_age("verdict", MONDAY, 28 * n + 2, n + 1) for n in range(6)]
+    blocks = {one.block for one in outcomes}
+    told = advised("churn", "auc", [*outcomes, *verdicts_too], None)
+    assert told.change.data_sets == len(blocks)
+    assert advised("churn", "auc", verdicts_too, None).change.data_sets == 6
 
 
 def test_a_token_of_one_environment_sees_no_outcomes_of_another(registry):
