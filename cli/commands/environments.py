@@ -169,7 +169,7 @@ def _policy(policy: dict[str, Any]) -> list[str]:
         lines.append(f"alarms     {policy['alarms_per_year']:g} of drift a year and model")
     if policy.get("like_production", "off") != "off":
         demanded = "must be" if policy["like_production"] == "require" else "should be"
-        lines.append(f"data       of a validation {demanded} like production's of late")
+        lines.append(f"data       of a validation {demanded} like what production saw lately")
     lines += [f"waive      {code}: {', '.join(who)}" for code, who in policy["waive"].items()]
     return lines
 

@@ -73,7 +73,7 @@ class EnvironmentPolicy:
     ``rollout`` is how long hosts may go on with the pair that served before, as a span (``1h``).
     ``evidence`` says which verdicts count. ``waive`` maps a rule to the people who may waive it.
     ``alarms_per_year`` is how many false alarms of drift a model may give in a year.
-    ``like_production`` says whether the data of the verdict has to be like production's of late.
+    ``like_production`` says whether the verdict's data has to be like what production saw lately.
     """
 
     require: tuple[str, ...] = ()
