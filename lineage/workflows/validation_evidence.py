@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lineage.evidence.leakage import Looking
     from lineage.workflows.validating import Validating
 
-LEAKAGE: Final = "leakage"
 _CONFIGURE: Final = "Name it in lineage.toml: [models.{model}.evidence] {key}."
 
 
