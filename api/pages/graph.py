@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import Query, Response
@@ -14,7 +15,7 @@ from lineage.registry.access import OF_VERSIONS, Scope
 
 from ..schemas.parameters import ModelPath, VersionPath
 from . import addresses, site
-from .graph_layout import drawing
+from .graph_layout import Drawing, drawing
 from .site import Visit, visit
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ router = site.router()
 
 NODES: Final = 280
 """Nodes of what made a version."""
+
+AT_A_GLANCE: Final = 40
+"""Nodes of the first hop that the page of a version draws; one with more leads to its graph."""
 
 REACHED: Final = 20
 """Versions that it reaches, the newest first."""
@@ -47,10 +51,7 @@ def graph(
     registry = visit.registry
     trace = registry.trace(Reference.from_selector(model, n), limit=NODES)
     keys = {_key(node.id) for node in trace.nodes} if everything else set(opened.split(","))
-    hops = _hops(trace, keys)
-    used: dict[str, list[GraphEdge]] = {}
-    for edge in trace.edges:
-        used.setdefault(edge.target, []).append(edge)
+    hops, used = _hops(trace, keys), _used(trace)
     nodes = {node.id: node for node in trace.nodes if node.id in hops}
     page = addresses.graph(trace.ref)
     links = {name: _link(node, used, hops, keys, page) for name, node in nodes.items()}
@@ -76,6 +77,33 @@ def graph(
         more=trace.more,
         further=further,
     )
+
+
+@dataclass(frozen=True)
+class FirstHop:
+    """What a version was made of, drawn; nodes lead to where they are opened."""
+
+    drawing: Drawing
+    links: Mapping[str, str | None]
+
+
+def first_hop(registry: Registry, ref: str) -> FirstHop | None:
+    """What a version was made of, for its page; None where nothing is known, or too much."""
+    trace = registry.trace(ref, limit=AT_A_GLANCE)
+    hops, used, page = _hops(trace, set()), _used(trace), addresses.graph(ref)
+    nodes = [node for node in trace.nodes if node.id in hops]
+    if len(nodes) == 1 or any(node.more for node in nodes if node.id == ref):
+        return None
+    links = {node.id: _link(node, used, hops, set(), page) for node in nodes if node.id != ref}
+    return FirstHop(drawing(nodes, trace.edges, hops), links)
+
+
+def _used(trace: Trace) -> dict[str, list[GraphEdge]]:
+    """What each node was made of."""
+    used: dict[str, list[GraphEdge]] = {}
+    for edge in trace.edges:
+        used.setdefault(edge.target, []).append(edge)
+    return used
 
 
 def _key(id: str) -> str:  # noqa: A002

@@ -18,6 +18,7 @@ from lineage.registry.access import OF_VERSIONS, Scope
 from ..responses import file_of
 from ..schemas.parameters import ModelPath, VersionPath
 from . import addresses, repositories, site
+from .graph import first_hop
 from .models import served_in
 from .site import Visit, visit
 
@@ -84,6 +85,7 @@ def version(
         validated_on=_cut(_validated_on(validations)),
         shown_validations=[one["id"] for one in validations[:VALIDATIONS]],
         parameters=_cut(parameters),
+        first_hop=first_hop(registry, ref),
         leak=leak,
         most=MOST,
         unknown=_cut(list(leak.unknown)),

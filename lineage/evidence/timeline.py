@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .reference import Reference
 
 YEAR: Final = 365.25 * 86400
+AIMED_AT: Final = 0.9
+"""Of the false alarms that are granted: what is ordinary is learned of a reference that ends."""
 SCORE: Final = "score"
 """The name of the column that has the model's own answers."""
 _POOLED: Final = 28
@@ -98,7 +100,8 @@ def timeline(
         raise ValueError("alarms_per_year and the length of a window are more than 0")
     if any(a.start >= b.start for a, b in pairwise(windows)):
         raise ValueError("the windows are not in order")
-    watch = _Watch(reference, YEAR / seconds / alarms_per_year, windows, events, seconds)
+    granted = YEAR / seconds / (AIMED_AT * alarms_per_year)
+    watch = _Watch(reference, granted, windows, events, seconds)
     for place in range(len(windows)):
         watch.see(place)
     return Timeline(

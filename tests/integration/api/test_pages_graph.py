@@ -82,6 +82,28 @@ def test_a_version_says_what_leaked(pages, filled):
     assert "f <b>held.csv" in read.text
 
 
+def test_the_page_of_a_version_draws_its_first_hop(pages):
+    whole, read = pages.get(GRAPH), pages.get("/models/churn/versions/1")
+    assert "What made it" in read.text
+    rects = [tag for tag, _ in read.tags if tag == "rect"]
+    assert 1 < len(rects) <= len([tag for tag, _ in whole.tags if tag == "rect"])
+    assert [link for link in read.links if link.startswith(f"{GRAPH}?open=")]
+
+
+def test_a_first_hop_that_is_too_wide_to_draw_is_left_to_its_graph(database):
+    def fill(registry):
+        items = [DataItem(f"{n}.csv", Digest(f"md5:{n:032x}"), Known.VERIFIED) for n in range(50)]
+        parts = replace(captured("6").components, data=DataVersion(tuple(items)))
+        wide = replace(captured("6"), components=parts)
+        registry.register("churn", wide, kind=Kind.EXPERIMENT, actor="t")
+
+    make_registry(database, fill)
+    with registry_server(database, no_auth=True) as address, visiting(address) as pages:
+        read = pages.get("/models/churn/versions/1")
+        assert "rect" not in [tag for tag, _ in read.tags]
+        assert GRAPH in read.links
+
+
 def test_what_it_reaches_stands_in_words_too(pages):
     read = pages.get(GRAPH)
     assert "tuned@21 version a version parent churn@1" in read.text
