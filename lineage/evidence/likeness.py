@@ -43,7 +43,9 @@ _WEEK: Final = 7
 _PARTS: Final = 3
 """With fewer parts nobody can tell how much they differ."""
 _ORDINARY: Final = 0.9
-"""So many of the parts are nearer than the floor."""
+"""So many of the rows are in parts that are nearer than the floor."""
+_EVEN: Final = 0.5
+"""The doubt at which chance is what parts of one source differ by usually, or less."""
 _QUESTIONS: Final = 3
 """What is asked of a column at the most, each of two samples."""
 
@@ -230,17 +232,26 @@ class _Own:
             return 0.0
         parts = [_sum([one.columns[name] for one in part]) for part in self._parts]
         whole = _sum(parts)
-        found = sorted(_from_others(part, whole) for part in parts)
-        return found[min(len(found) - 1, int(_ORDINARY * len(found)))]
+        nearer = 0
+        for distance, rows in sorted((_from_others(part, whole), part.rows) for part in parts):
+            nearer += rows
+            if nearer >= _ORDINARY * whole.rows:
+                return distance
+        return 0.0
 
 
 def _from_others(part: Column, whole: Column) -> float:
-    """How far a part is from the other rows of the whole, whose distance is a mean of both's."""
+    """How far a part is from the other rows of the whole, whose distance is a mean of both's.
+
+    Without what so few rows differ by chance: a week of three rows says nothing of what is usual.
+    """
     found = 0.0
     for asked in _asked(part, whole):
-        share = asked.rows[0] / asked.rows[1]
-        if share < 1:
-            found = max(found, asked.distance / (1 - share))
+        mine, all_rows = asked.rows
+        if mine < all_rows:
+            apart = asked.distance / (1 - mine / all_rows)
+            rows = (mine, all_rows - mine)
+            found = max(found, apart - _chance(rows, asked.sets, _EVEN))
     return min(1.0, found)
 
 
