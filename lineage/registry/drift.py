@@ -68,6 +68,9 @@ _FIRST: Final = str(timestamps.FIRST_YEAR)
 _OUTCOMES: Final = {"kind": "outcomes"}
 """In a pair, whose windows of outcomes are meant."""
 
+_NO_GROUPS: Final[dict[str, Any]] = {"groups": {}}
+"""Of outcomes whose groups are not asked for: there may be hundreds in each window."""
+
 _MONDAY: Final = 4 * windows.DAY
 """The first Monday after 1970, in seconds: windows of weeks begin with one."""
 
@@ -208,7 +211,7 @@ def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any
     counted = {timestamps.moment(day).timestamp(): one.rows for day, one in served.windows.items()}
     numbers = {one.event: one.seq for one in facts.events}
     answer = of_changes(found, reference, counted, numbers)
-    answer |= _by_months(reference, served, came_true, answer["changes"])
+    answer |= _by_months(reference, served, facts.seconds, came_true, answer["changes"])
     _keep(_told, key, (mark, answer))
     return answer
 
@@ -216,13 +219,17 @@ def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any
 def _by_months(
     reference: Profile,
     served: Profile,
+    seconds: int,
     came_true: Iterable[tuple[str, bytes]],
     changes: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The AUC at validation, and each month's, as estimated and as realised."""
+    """The AUC at validation, and each month's, as estimated and as realised.
+
+    Outcomes are of the month of the served window that they lie in, which may be a week of two.
+    """
     calibration = calibration_of(reference)
     outcomes = (
-        (start, Part.parse(windows.unpacked(packed), reference).score)
+        (_begin(start, seconds), Part.parse(windows.unpacked(packed) | _NO_GROUPS, reference).score)
         for start, packed in came_true
     )
     seen = ((start, one.rows, one.score) for start, one in served.windows.items())
