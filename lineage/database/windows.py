@@ -248,13 +248,16 @@ def scale_of_slot(connection: Connection, slot: Row) -> str | None:
     return best.profile_digest if best is not None else None
 
 
-def of_slot(connection: Connection, slot: Row, most: int) -> list[tuple[str, int, bytes]]:
+def of_slot(connection: Connection, slot: Row, most: int) -> Iterator[tuple[str, int, bytes]]:
     """A slot's inputs on the scale of ``profile_digest``, whichever version was asked.
 
-    The newest are first: the start, the version's number, and the packed counts of each.
+    The newest are first: the start, the version's number, and the JSON of the counts of each.
     """
-    rows = connection.execute(_SEEN, slot | {"most": most})
-    return [(row.start, row.number, row.counts) for row in rows]
+    options = {"yield_per": AT_ONCE}
+    asked = slot | {"most": most}
+    with closing(connection.execute(_SEEN, asked, execution_options=options)) as rows:
+        for row in rows:
+            yield row.start, row.number, zlib.decompress(row.counts)
 
 
 def instances(connection: Connection, pair: Row) -> list[str]:

@@ -14,6 +14,7 @@ from lineage.evidence.parts import Part
 from lineage.evidence.profile import Profile
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy, LikeProduction
+from lineage.registry.slots import lately
 from tests.conftest import BOTH, EVERYWHERE, add_version, captured_pipeline
 from tests.support import statements
 from tests.unit.evidence.test_comparison import category, number
@@ -161,6 +162,31 @@ def test_what_is_missing_refuses_where_it_is_demanded_and_a_rollback_never(regis
     assert (slot.backup.ref, slot.readiness.ready) == (second, True)
     assert registry.rollback("churn", "production", actor="t").slots[0].serving.ref == second
     assert registry.set_backup(first, "production", actor="t").slots[0].backup.ref == first
+
+
+@BOTH
+def test_what_is_read_of_windows_is_bounded_by_whole_days(registry, monkeypatch):
+    """Counts that pack well are megabytes each: the newest days are read, as far as room is."""
+    serve(registry)
+    saw(registry, counted(5, 5), (4, 3))
+    saw(registry, counted(9, 1), (2, 1), hours=True)
+    saw(registry, counted(9, 1, rows=20_000), (2,), hours=True)
+    ref = validated(registry, "2", SERVED)
+
+    def read():
+        details = check(registry, ref).details
+        return details["rows"], details["days"]
+
+    one = len(json.dumps(Part(rows=10_000, columns=counted(9, 1)).to_dict(), separators=(",", ":")))
+    everything = (60_000, [midnight(4)[:10], midnight(1)[:10]])
+    for most, size, found in (
+        (5, 5 * one, everything),
+        (3, 5 * one, (50_000, [midnight(3)[:10], midnight(1)[:10]])),
+        (5, 5 * one // 2, (40_000, [midnight(2)[:10], midnight(1)[:10]])),
+    ):
+        monkeypatch.setattr(lately, "MOST_WINDOWS", most)
+        monkeypatch.setattr(lately, "MOST_BYTES", size)
+        assert read() == found
 
 
 def test_few_rows_refuse_nothing_and_are_said_to_be_few(registry):
