@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from lineage.contract.results.retraining import Retraining
 from lineage.errors import NotFound, UsageError
 from lineage.registry.access import Principal, Scope
-from lineage.registry.retraining import verdicts
+from lineage.registry.retraining import notes, verdicts
 from tests.conftest import BOTH, add_version, captured, captured_pipeline
 from tests.support.fading import (
     MONDAY,
@@ -45,6 +46,8 @@ def test_verdicts_on_later_data_tell_the_change_and_what_pays(registry):
     assert "falls by 0.0" in told.sentence
     assert told.advised.startswith("To retrain every ")
     assert any("goes on by the same line" in note for note in told.notes)
+    years = replace(told, change=replace(told.change, oldest=366.0))
+    assert not any("goes on by the same line" in note for note in notes.of(years)), "a year is all"
     assert "At alarms is by 1 alarm in 274 days of age of 3 versions together." in told.notes
     without = registry.retrain("churn")
     assert (without.change, without.advice) == (told.change, None)
