@@ -19,6 +19,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import itemgetter
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
@@ -43,7 +44,9 @@ _WEEK: Final = 7
 _PARTS: Final = 3
 """With fewer parts nobody can tell how much they differ."""
 _ORDINARY: Final = 0.9
-"""So many of the rows are in parts that are nearer than the floor."""
+"""So many of the parts are nearer than the floor."""
+_STRAY: Final = 0.02
+"""A part of fewer rows, as a share of the usual part's, is no part: rows of a mistaken date."""
 _EVEN: Final = 0.5
 """The doubt at which chance is what parts of one source differ by usually, or less."""
 _QUESTIONS: Final = 3
@@ -232,12 +235,8 @@ class _Own:
             return 0.0
         parts = [_sum([one.columns[name] for one in part]) for part in self._parts]
         whole = _sum(parts)
-        nearer = 0
-        for distance, rows in sorted((_from_others(part, whole), part.rows) for part in parts):
-            nearer += rows
-            if nearer >= _ORDINARY * whole.rows:
-                return distance
-        return 0.0
+        found = sorted(_from_others(part, whole) for part in parts)
+        return found[min(len(found) - 1, int(_ORDINARY * len(found)))]
 
 
 def _from_others(part: Column, whole: Column) -> float:
@@ -280,4 +279,7 @@ def _by_time(profile: Profile, days: int) -> list[list[Counts]]:
     parts: dict[int, list[Counts]] = {}
     for start, counts in windows:
         parts.setdefault(int((start - begins) // length), []).append(counts)
-    return [part for place, part in parts.items() if begins + (place + 1) * length <= end]
+    whole = [part for place, part in parts.items() if begins + (place + 1) * length <= end]
+    rows = [sum(one.rows for one in part) for part in whole]
+    least = _STRAY * median(rows or [0])
+    return [part for part, number in zip(whole, rows, strict=True) if number >= least]
