@@ -248,6 +248,12 @@ def test_old_windows_fold_exactly(registry, url):
         if one.seconds == 86_400
     ]
     assert (seen.rows, seen.hosts) == (4, {})
+    following = (NOW.replace(day=1, hour=0, minute=0, second=0) + dt.timedelta(days=32)).replace(
+        day=1
+    )
+    together = following - NOW + dt.timedelta(days=400)
+    days = [folded(seconds=together.total_seconds() + sign * 86_400) for sign in (-1, 1)]
+    assert [any(seconds == 86_400 for _, seconds, _ in one) for one in days] == [True, False]
     engine.dispose()
 
 
