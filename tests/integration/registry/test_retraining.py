@@ -95,6 +95,25 @@ def test_data_that_tells_no_time_is_dated_by_when_it_was_first_recorded(registry
     assert "2 of 2 measurements are dated by when" in told.notes[0]
 
 
+def test_windows_of_no_true_time_date_no_data(registry):
+    """The first year is what many write where they know no time; windows may be of any length."""
+    whole = of_month(3)
+    (one,) = whole.windows.values()
+    stray = replace(
+        whole, rows=2 * one.rows, windows=whole.windows | {"0001-01-01T00:00:00Z": one},
+        columns={name: column.merge(column) for name, column in whole.columns.items()},
+    )  # fmt: skip
+    for number, profile in enumerate((whole, stray, replace(whole, window_seconds=2**53 - 1))):
+        ref = add_version(registry, str(number))
+        registry.validate(
+            ref, captured_pipeline(), passed=True, metrics={"auc": 0.9}, profile=profile, actor="t"
+        )
+    told = registry.retrain("churn")
+    dated = {one.ref: (one.dated_by, one.at.isoformat()[:10]) for one in told.observations}
+    assert dated["churn@1"] == dated["churn@2"] == ("windows", "2020-03-01")
+    assert dated["churn@3"][0] == "recorded"
+
+
 def test_what_cannot_be_answered_says_why(registry):
     add_version(registry, "1")
     with pytest.raises(UsageError, match="No verdict on churn has a metric") as none:
