@@ -149,6 +149,7 @@ def test_what_cannot_be_compared_is_refused_and_named(registry):
     for wrong, error, why in (
         ({"version": 2}, UsageError, "churn@2 never served in production"),
         ({"version": 9}, NotFound, "churn@9"),
+        ({"version": 10**30}, UsageError, "version"),
         ({"pipeline": new}, UsageError, "never served in production with pipeline"),
         ({"pipeline": "xxh3:" + "0" * 32}, NotFound, "of pipeline churn is recorded"),
         ({"profile": str(OTHER.digest)}, UsageError, "counted on another scale"),
