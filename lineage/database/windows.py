@@ -5,7 +5,7 @@ the sum is the same. Windows fold where others are written: each write takes som
 
 - what is shorter than an hour: after two hours, into the hour;
 - what is shorter than a day: after three days, into the day;
-- days: after 400, into the month.
+- days: 400 days after the last of their month, into the month.
 
 The sum over all hosts is kept beside the windows of each host, under no instance; what a host's own
 windows said is forgotten after five weeks, and stays in the sum.
@@ -219,13 +219,16 @@ def scale_of_slot(connection: Connection, slot: Row) -> str | None:
     return best.profile_digest if best is not None else None
 
 
-def of_slot(connection: Connection, slot: Row, most: int) -> list[tuple[str, int, bytes]]:
+def of_slot(connection: Connection, slot: Row, most: int) -> Iterator[tuple[str, int, bytes]]:
     """A slot's inputs on the scale of ``profile_digest``, whichever version was asked.
 
-    The newest are first: the start, the version's number, and the packed counts of each.
+    The newest are first: the start, the version's number, and the JSON of the counts of each.
     """
-    rows = connection.execute(_SEEN, slot | {"most": most})
-    return [(row.start, row.number, row.counts) for row in rows]
+    options = {"yield_per": AT_ONCE}
+    asked = slot | {"most": most}
+    with closing(connection.execute(_SEEN, asked, execution_options=options)) as rows:
+        for row in rows:
+            yield row.start, row.number, zlib.decompress(row.counts)
 
 
 def instances(connection: Connection, pair: Row) -> list[str]:
@@ -270,24 +273,32 @@ def _fold_at(row: Row, at: str) -> str | None:
     seconds = row["seconds"]
     if seconds > DAY:
         return None
+    now = timestamps.moment(at)
+    if seconds == DAY and row["instance"] == MERGED:  # those of a month together
+        return timestamps.written(max(now, _month(row["start"])[1]) + dt.timedelta(days=400))
     if seconds == DAY:
-        later = dt.timedelta(days=400 if row["instance"] == MERGED else 35)
+        later = dt.timedelta(days=35)
     else:
         later = dt.timedelta(hours=2) if seconds < HOUR else dt.timedelta(days=3)
-    return timestamps.written(timestamps.moment(at) + later)
+    return timestamps.written(now + later)
 
 
 def _folded(row: Row) -> Row:
     """A window as a part of the longer one that it lies in."""
-    start, seconds = timestamps.moment(row["start"]), row["seconds"]
+    seconds = row["seconds"]
     if seconds < DAY:
-        longer = HOUR if seconds < HOUR else DAY
+        longer, start = HOUR if seconds < HOUR else DAY, timestamps.moment(row["start"])
         start = start.replace(minute=0, hour=start.hour if longer == HOUR else 0, second=0)
         return row | {"start": start_of(start), "seconds": longer}
-    first = start.replace(day=1)
-    following = (first + dt.timedelta(days=32)).replace(day=1)
+    first, following = _month(row["start"])
     length = int((following - first).total_seconds())
     return row | {"start": start_of(first), "seconds": length}
+
+
+def _month(start: str) -> tuple[dt.datetime, dt.datetime]:
+    """When the month of a day begins, and when the one after it does."""
+    first = timestamps.moment(start).replace(day=1)
+    return first, (first + dt.timedelta(days=32)).replace(day=1)
 
 
 def start_of(moment: dt.datetime) -> str:

@@ -19,6 +19,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import itemgetter
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
@@ -44,6 +45,10 @@ _PARTS: Final = 3
 """With fewer parts nobody can tell how much they differ."""
 _ORDINARY: Final = 0.9
 """So many of the parts are nearer than the floor."""
+_STRAY: Final = 0.02
+"""A part of fewer rows, as a share of the usual part's, is no part: rows of a mistaken date."""
+_EVEN: Final = 0.5
+"""The doubt at which chance is what parts of one source differ by usually, or less."""
 _QUESTIONS: Final = 3
 """What is asked of a column at the most, each of two samples."""
 
@@ -235,12 +240,17 @@ class _Own:
 
 
 def _from_others(part: Column, whole: Column) -> float:
-    """How far a part is from the other rows of the whole, whose distance is a mean of both's."""
+    """How far a part is from the other rows of the whole, whose distance is a mean of both's.
+
+    Without what so few rows differ by chance: a week of three rows says nothing of what is usual.
+    """
     found = 0.0
     for asked in _asked(part, whole):
-        share = asked.rows[0] / asked.rows[1]
-        if share < 1:
-            found = max(found, asked.distance / (1 - share))
+        mine, all_rows = asked.rows
+        if mine < all_rows:
+            apart = asked.distance / (1 - mine / all_rows)
+            rows = (mine, all_rows - mine)
+            found = max(found, apart - _chance(rows, asked.sets, _EVEN))
     return min(1.0, found)
 
 
@@ -269,4 +279,7 @@ def _by_time(profile: Profile, days: int) -> list[list[Counts]]:
     parts: dict[int, list[Counts]] = {}
     for start, counts in windows:
         parts.setdefault(int((start - begins) // length), []).append(counts)
-    return [part for place, part in parts.items() if begins + (place + 1) * length <= end]
+    whole = [part for place, part in parts.items() if begins + (place + 1) * length <= end]
+    rows = [sum(one.rows for one in part) for part in whole]
+    least = _STRAY * median(rows or [0])
+    return [part for part, number in zip(whole, rows, strict=True) if number >= least]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from lineage.errors import UsageError
 from lineage.evidence.counts import Counts
 from lineage.evidence.profile import MOST_GROUPS, read_counts
-from lineage.evidence.reader import LONGEST_TEXT, Reader, is_kept, refused
+from lineage.evidence.reader import LARGEST_COUNT, LONGEST_TEXT, Reader, is_kept, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +115,9 @@ def _asked(body: Any, like: Counts) -> Counts:  # noqa: ANN401 - any JSON value
 def added(one: Any, other: Any) -> Any:  # noqa: ANN401 - JSON of parts
     """The JSON of two parts on one scale together; unknown where one of two counts is unknown.
 
+    What would be more than can be counted is the most that can: characters may be, where rows are
+    few, and who sends such counts makes no sum of others one that nobody can read.
+
     >>> added({"rows": 1, "groups": {}}, {"rows": 2, "groups": {"a=b": {"rows": 2}}})
     {'rows': 3, 'groups': {'a=b': {'rows': 2}}}
     >>> added({"bins": [1, 0], "positives": None}, {"bins": [2, 5], "positives": [1, 1]})
@@ -124,5 +127,5 @@ def added(one: Any, other: Any) -> Any:  # noqa: ANN401 - JSON of parts
         both = {key: added(one[key], value) for key, value in other.items() if key in one}
         return {**one, **other, **both}
     if isinstance(one, list) and isinstance(other, list):
-        return [a + b for a, b in zip(one, other, strict=True)]
-    return None if one is None or other is None else one + other
+        return [min(a + b, LARGEST_COUNT) for a, b in zip(one, other, strict=True)]
+    return None if one is None or other is None else min(one + other, LARGEST_COUNT)

@@ -20,11 +20,10 @@ from lineage.database.deployments import deployment
 from lineage.database.slots import slot_side
 from lineage.evidence.drift import calibration_of, drift_between, learn
 from lineage.evidence.months import of_months, outcome
-from lineage.evidence.parts import Part, added
+from lineage.evidence.parts import Part
 from lineage.evidence.performance import CANNOT_SEE
-from lineage.evidence.profile import Profile
 from lineage.evidence.told import of_changes
-from lineage.registry import changes_here
+from lineage.registry import changes_here, recorded_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from lineage.database.slot_state import SlotSide
     from lineage.evidence.counts import Counts
+    from lineage.evidence.profile import Profile
     from lineage.evidence.reference import Reference
     from lineage.evidence.timeline import Change
     from lineage.registry.changes_here import Happened
@@ -67,6 +67,9 @@ _FIRST: Final = str(timestamps.FIRST_YEAR)
 
 _OUTCOMES: Final = {"kind": "outcomes"}
 """In a pair, whose windows of outcomes are meant."""
+
+_NO_GROUPS: Final[dict[str, Any]] = {"groups": {}}
+"""Of outcomes whose groups are not asked for: there may be hundreds in each window."""
 
 _learned: dict[str, Reference] = {}
 """What is ordinary for profiles, by their BLAKE3."""
@@ -162,8 +165,8 @@ def _read(sight: Sight, told: dict[str, Any], since: str | None) -> _Facts:
     reference = _by_days(profile, side.ref)
     seconds = reference.window_seconds or timestamps.DAY
     told |= {"window_seconds": seconds, "reference_windows": len(reference.windows)}
-    pair |= {"profile_digest": blake3, "until": _begin(clock.now(session), seconds)}
-    pair["since"] = "" if since is None else _begin(since, seconds)
+    pair |= {"profile_digest": blake3, "until": recorded_days.begin(clock.now(session), seconds)}
+    pair["since"] = "" if since is None else recorded_days.begin(since, seconds)
     recorded = windows.summary(session.connection(), pair)
     if not recorded[2]:
         raise _none_recorded(session, pair, side.ref)
@@ -190,10 +193,10 @@ def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any
         connection = sight.session.connection()
         rows = windows.of_pair(connection, facts.pair, MOST_ROWS)
         came_true = windows.of_pair(connection, facts.pair | _OUTCOMES, MOST_ROWS)
-    days = _days(rows, facts.seconds, max(LEAST_WINDOWS, min(MOST_DAYS, room)))
+    days = recorded_days.days_of(rows, facts.seconds, max(LEAST_WINDOWS, min(MOST_DAYS, room)))
     if len(rows) == MOST_ROWS and len(days) > 1:
         days.pop(min(days))  # older parts of it were not read
-    served = _profile(days, reference, facts.seconds)
+    served = recorded_days.profile_of(days, reference, facts.seconds)
     found = drift_between(
         reference,
         served,
@@ -205,7 +208,7 @@ def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any
     counted = {timestamps.moment(day).timestamp(): one.rows for day, one in served.windows.items()}
     numbers = {one.event: one.seq for one in facts.events}
     answer = of_changes(found, reference, counted, numbers)
-    answer |= _by_months(reference, served, came_true, answer["changes"])
+    answer |= _by_months(reference, served, facts.seconds, came_true, answer["changes"])
     _keep(_told, key, (mark, answer))
     return answer
 
@@ -213,14 +216,19 @@ def _worked_out(reading: Reading, facts: _Facts, alarms: float) -> dict[str, Any
 def _by_months(
     reference: Profile,
     served: Profile,
+    seconds: int,
     came_true: Iterable[tuple[str, bytes]],
     changes: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The AUC at validation, and each month's, as estimated and as realised."""
+    """The AUC at validation, and each month's, as estimated and as realised.
+
+    Outcomes are of the month of the served window that they lie in, which may be a week of two.
+    """
     calibration = calibration_of(reference)
     outcomes = (
-        (start, Part.parse(windows.unpacked(packed), reference).score)
-        for start, packed in came_true
+        (recorded_days.begin(start, seconds), Part.parse(counts | _NO_GROUPS, reference).score)
+        for start, counts in recorded_days.as_room_is(came_true)
+        if counts is not None
     )
     seen = ((start, one.rows, one.score) for start, one in served.windows.items())
     at_validation = None
@@ -293,7 +301,7 @@ def _by_days(profile: Profile, ref: str) -> Profile:
     for start, part in profile.windows.items():
         if not part.rows or start < _FIRST:
             continue
-        day = _begin(start, seconds)
+        day = recorded_days.begin(start, seconds)
         days[day] = days[day].merge(part) if day in days else part
     if len(days) < LEAST_WINDOWS:
         many = f"{len(days)} days" if len(days) > 1 else "one day"
@@ -344,49 +352,17 @@ def _hosts(reading: Reading, facts: _Facts, changes: Iterable[Change]) -> dict[s
         names = windows.instances(connection, asked)
         some = names[:: -(-len(names) // MOST_HOSTS) or 1]
         rows = {name: windows.of_pair(connection, asked, ROWS_OF_HOST, name) for name in some}
-    days = {name: _days(of_it, facts.seconds, MOST_DAYS, like) for name, of_it in rows.items()}
-    return {name: _profile(one, like, facts.seconds) for name, one in days.items() if one}
-
-
-def _days(
-    rows: Iterable[tuple[str, bytes]], seconds: int, most: int, like: Profile | None = None
-) -> dict[str, Any]:
-    """Windows, the newest first, added up to longer ones; so many of them at the most.
-
-    Of ``like`` they have the columns alone.
-    """
-    days: dict[str, Any] = {}
-    for start, packed in rows:
-        day = _begin(start, seconds)
-        if day not in days and len(days) == most:
-            break
-        counts = windows.unpacked(packed)
-        if like is not None:
-            counts["columns"] = {name: counts["columns"][name] for name in like.columns}
-        days[day] = added(days[day], counts) if day in days else counts
-    return days
-
-
-def _profile(days: Mapping[str, Any], reference: Profile, seconds: int) -> Profile:
-    parts = {day: Part.parse(counts, reference) for day, counts in sorted(days.items())}
-    first = next(iter(parts.values()))
-    score = next((part.score for part in parts.values() if part.score is not None), None)
-    return Profile(
-        rows=sum(part.rows for part in parts.values()),
-        columns=first.columns,
-        score=score,
-        windows=parts,
-        window_seconds=seconds,
-    )
+    days = {
+        name: recorded_days.days_of(of_it, facts.seconds, MOST_DAYS, like)
+        for name, of_it in rows.items()
+    }
+    return {
+        name: recorded_days.profile_of(one, like, facts.seconds)
+        for name, one in days.items()
+        if one
+    }
 
 
 def _width(profile: Profile) -> int:
     """How many columns are asked about."""
     return len(profile.columns) + (profile.score is not None)
-
-
-def _begin(start: str, seconds: int) -> str:
-    """The start of the longer window that one lies in."""
-    at = int(timestamps.moment(start).timestamp()) - timestamps.MONDAY
-    begins = max(0, at // seconds * seconds + timestamps.MONDAY)
-    return windows.start_of(dt.datetime.fromtimestamp(begins, dt.UTC))

@@ -260,7 +260,7 @@ def _bound(text: str) -> str:
 def _row(sight: Sight, model: str, environment: str, window: NewWindow) -> Row:
     """A window as it is recorded, but for its time and its instance."""
     session = sight.session
-    version = sight.version(Reference(model, window.version))
+    version = sight.version(Reference.parse(f"{model}@{window.version}"))
     ref = f"{model}@{version.number}"
     pipeline = pipelines.find_pipeline(session, version.pipeline, window.pipeline)
     if not _served(session, environment, version, pipeline.blake3):

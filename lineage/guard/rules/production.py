@@ -71,6 +71,9 @@ def _missing(facts: Facts, seen: SeenLately) -> tuple[str, str] | None:
     if seen.profile is None:
         what = f"the validation of {facts.ref} that counts has no profile of its data"
         return what, f"Validate it with a profile: {_validate(facts)}"
+    if not seen.validated_rows:
+        what = f"the profile of the data that {facts.ref} was validated on is of no rows"
+        return what, f"Validate it on data with rows: {_validate(facts)}"
     if seen.likeness is None or not seen.likeness.compared:
         what = (
             f"no column of the data that {facts.ref} was validated on was counted in "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from lineage.contract.results.retraining import MONTH
 from lineage.evidence.ageing import missing
+from lineage.evidence.retrain import YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def of(told: Retraining) -> Iterator[str]:
     if told.watched is not None:
         yield from _of_alarms(told.watched)
     if told.advice is not None and any(
-        (one.days or math.inf) > line.oldest for one in told.advice.schedules
+        (one.days or YEAR) > line.oldest for one in told.advice.schedules
     ):
         yield (
             f"No version was measured older than {line.oldest:.0f} days: what longer periods "

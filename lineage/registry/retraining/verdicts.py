@@ -215,13 +215,21 @@ def _look(profile: Mapping[str, Any]) -> Data:
 
 
 def middle_of(rows: Mapping[str, int], seconds: int | None) -> dt.datetime | None:
-    """The mean moment of rows, by the starts of the windows that they are in."""
-    total = sum(rows.values())
+    """The mean moment of rows, by the starts of the windows that they are in.
+
+    Windows from before 1970 are of rows with no true time. None where none is left, or where the
+    windows are so long that there is no such moment.
+    """
+    true = {start: n for start, n in rows.items() if start >= str(timestamps.FIRST_YEAR)}
+    total = sum(true.values())
     if not total:
         return None
     half = (seconds or 0) / 2
-    moments = (n * (timestamps.moment(start).timestamp() + half) for start, n in rows.items())
-    return dt.datetime.fromtimestamp(math.fsum(moments) / total, dt.UTC)
+    moments = (n * (timestamps.moment(start).timestamp() + half) for start, n in true.items())
+    try:
+        return dt.datetime.fromtimestamp(math.fsum(moments) / total, dt.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def new_since(profile: Profile, registered_at: str) -> dt.datetime:

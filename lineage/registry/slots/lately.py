@@ -7,6 +7,9 @@ nobody has to wait for it, and what was found is a look, as of its moment.
 from __future__ import annotations
 
 import datetime as dt
+import json
+from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import timestamps
@@ -18,7 +21,7 @@ from lineage.evidence.reader import LARGEST_COUNT
 from lineage.guard.seen_lately import DAYS, SeenLately
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from sqlmodel import Session
 
@@ -27,6 +30,9 @@ Looks = dict[tuple[str, str, int | None], SeenLately]
 
 MOST_WINDOWS: Final = 5_000
 """Windows that are read, at the most, the newest."""
+
+MOST_BYTES: Final = 64 << 20
+"""Bytes of JSON of their counts: seconds of work. Packed, they may be a hundredth of it."""
 
 
 def seen_lately(
@@ -65,11 +71,8 @@ def _look(
     scale = windows.scale_of_slot(connection, slot)
     if scale is None:
         return SeenLately(profile=profile, validated_rows=rows)
-    found = windows.of_slot(connection, slot | {"profile_digest": scale}, MOST_WINDOWS)
-    if len(found) == MOST_WINDOWS:  # the oldest day may not be whole
-        oldest = found[-1][0][:10]
-        found = [one for one in found if one[0][:10] != oldest] or found
-    counts, days, numbers = _sum(found)
+    slot |= {"profile_digest": scale}
+    counts, days, numbers = _sum(windows.of_slot(connection, slot, MOST_WINDOWS + 1))
     like = profiles.by_blake3(session, scale)
     seen = Part.parse(counts, like)
     return SeenLately(
@@ -83,17 +86,50 @@ def _look(
     )
 
 
-def _sum(found: Sequence[tuple[str, int, bytes]]) -> tuple[Any, list[str], list[int]]:
+@dataclass
+class _Room:
+    """What is left to be read, and how many more rows can be counted."""
+
+    windows: int
+    bytes: int
+    rows: int
+
+    def takes(self, counts: Any, size: int) -> bool:  # noqa: ANN401 - JSON
+        """Whether a window still has room, which it takes."""
+        self.windows, self.bytes = self.windows - 1, self.bytes - size
+        self.rows -= counts["rows"]
+        return min(self.windows, self.bytes, self.rows) >= 0
+
+
+def _sum(found: Iterable[tuple[str, int, bytes]]) -> tuple[Any, list[str], list[int]]:
     """The counts of windows, the newest first, together; their days, and whose they are.
 
-    Those that would be more than can be counted are left out.
+    What there is no room for is left out with the day that it is of; of the newest day that is
+    what has room.
     """
-    counts, days, numbers = None, set(), set()
-    for start, number, packed in found:
-        part = windows.unpacked(packed)
-        if counts is not None and counts["rows"] + part["rows"] > LARGEST_COUNT:
+    counts, room = None, _Room(MOST_WINDOWS, MOST_BYTES, LARGEST_COUNT)
+    days: list[str] = []
+    numbers: set[int] = set()
+    for day, of_day in groupby(found, key=lambda one: one[0][:10]):
+        part, whose, is_whole = _of_day(of_day, room)
+        if part is None or (days and not is_whole):
             break
         counts = part if counts is None else added(counts, part)
-        days.add(start[:10])
-        numbers.add(number)
+        days.append(day)
+        numbers |= whose
+        if not is_whole:
+            break
     return counts, sorted(days), sorted(numbers)
+
+
+def _of_day(found: Iterable[tuple[str, int, bytes]], room: _Room) -> tuple[Any, set[int], bool]:
+    """The counts of a day's windows that there is room for, whose they are, and if that is all."""
+    counts = None
+    numbers: set[int] = set()
+    for _, number, written in found:
+        part = json.loads(written)
+        if not room.takes(part, len(written)):
+            return counts, numbers, False
+        counts = part if counts is None else added(counts, part)
+        numbers.add(number)
+    return counts, numbers, True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import replace
+from functools import reduce
 
 import pytest
 from sqlalchemy import text
@@ -250,6 +251,28 @@ def test_what_changed_is_told_with_what_it_costs(registry):
     (april,) = later.months
     assert april.realised.low > april.estimated.high, "so few rows a day: positives are cut off"
     assert april.beyond_estimate
+
+
+@BOTH
+def test_outcomes_of_a_week_are_of_the_month_that_the_week_is_of(registry):
+    """A reference by weeks is held against weeks: one of them begins in March and ends in April."""
+    whole = profile(days(1, 84))
+    parts = list(whole.windows.values())
+    weeks = {
+        f"{day(first):%Y-%m-%dT00:00:00Z}": reduce(
+            lambda a, b: a.merge(b), parts[first : first + 7]
+        )
+        for first in range(0, 84, 7)
+    }
+    reference = replace(whole, windows=weeks, window_seconds=7 * DAY)
+    pipeline = serve(registry, reference)
+    sent(registry, pipeline, profile(days(2, 6, FIRST + 8)), reference=reference)
+    came_true = profile(days(2, 6, FIRST + 8))
+    assert min(came_true.windows) == "2025-04-01T00:00:00Z"
+    sent(registry, pipeline, came_true, reference=reference, stream="b", outcomes=True)
+    (month,) = registry.drift("churn", "production").months
+    assert (month.start.month, month.rows) == (3, 6 * 120)
+    assert month.realised is not None
 
 
 @BOTH

@@ -10,8 +10,10 @@ import pytest
 
 from lineage.contract.requests import DeclaredEnvironment, WaiverRequest
 from lineage.contract.windows import NewWindow, NewWindows
+from lineage.evidence.columns import LENGTH_BINS, TextColumn
 from lineage.evidence.parts import Part
 from lineage.evidence.profile import Profile
+from lineage.evidence.reader import LARGEST_COUNT
 from lineage.guard.decision import GuardRefused
 from lineage.guard.policy import EnvironmentPolicy, LikeProduction
 from lineage.registry.slots import lately
@@ -151,6 +153,9 @@ def test_what_is_missing_refuses_where_it_is_demanded_and_a_rollback_never(regis
     without = validated(registry, "3", None)
     assert check(registry, without).status == "fail"
     assert "has no profile of its data" in check(registry, without).summary
+    nothing = validated(registry, "5", profile(0, 0, rows=0))
+    assert "is of no rows" in check(registry, nothing).summary
+    assert check(registry, nothing).status == "fail"
     others = Profile(rows=9, columns={"age": number((), (9,), 0.0, 1.0)})
     assert "no column" in check(registry, validated(registry, "4", others)).summary
     demand(registry, LikeProduction.WARN)
@@ -162,6 +167,47 @@ def test_what_is_missing_refuses_where_it_is_demanded_and_a_rollback_never(regis
     assert (slot.backup.ref, slot.readiness.ready) == (second, True)
     assert registry.rollback("churn", "production", actor="t").slots[0].serving.ref == second
     assert registry.set_backup(first, "production", actor="t").slots[0].backup.ref == first
+
+
+@BOTH
+def test_what_is_read_of_windows_is_bounded_by_whole_days(registry, monkeypatch):
+    """Counts that pack well are megabytes each: the newest days are read, as far as room is."""
+    serve(registry)
+    saw(registry, counted(5, 5), (4, 3))
+    saw(registry, counted(9, 1), (2, 1), hours=True)
+    saw(registry, counted(9, 1, rows=20_000), (2,), hours=True)
+    ref = validated(registry, "2", SERVED)
+
+    def read():
+        details = check(registry, ref).details
+        return details["rows"], details["days"]
+
+    one = len(json.dumps(Part(rows=10_000, columns=counted(9, 1)).to_dict(), separators=(",", ":")))
+    everything = (60_000, [midnight(4)[:10], midnight(1)[:10]])
+    for most, size, found in (
+        (5, 5 * one, everything),
+        (3, 5 * one, (50_000, [midnight(3)[:10], midnight(1)[:10]])),
+        (5, 5 * one // 2, (40_000, [midnight(2)[:10], midnight(1)[:10]])),
+    ):
+        monkeypatch.setattr(lately, "MOST_WINDOWS", most)
+        monkeypatch.setattr(lately, "MOST_BYTES", size)
+        assert read() == found
+
+
+def test_counts_of_few_rows_that_are_too_great_together_blind_nobody(registry):
+    """Characters are as many as a host says; two such windows made a sum that nobody could read."""
+    lengths = (0,) * (LENGTH_BINS - 1) + (10_000,)
+    most = TextColumn(
+        rows=10_000, null=0, wrong_type=0, lengths=lengths, characters=(LARGEST_COUNT, 0, 0, 0, 0)
+    )
+    columns = counted(5, 5) | {"note": most}
+    on = Profile(rows=10_000, columns=columns)
+    serve(registry, on)
+    ref = validated(registry, "2", on)
+    saw(registry, columns, (2, 1), on=on)
+    saw(registry, columns, (2, 1), on=on, batch="again")
+    found = check(registry, ref)
+    assert (found.status, found.details["rows"]) == ("pass", 40_000)
 
 
 def test_few_rows_refuse_nothing_and_are_said_to_be_few(registry):
@@ -249,15 +295,10 @@ def test_a_transaction_of_several_verbs_sees_what_it_recorded(registry):
         assert check(together, other).status == "fail", "each by its own verdict"
 
 
-def test_what_is_looked_at_is_bounded_and_of_whole_days(registry, monkeypatch):
+def test_more_rows_than_can_be_counted_are_not_looked_at(registry, monkeypatch):
     serve(registry)
     ref = validated(registry, "2", SERVED)
     saw(registry, counted(5, 5))
-
-    def looked(name, most):
-        monkeypatch.setattr(lately, name, most)
-        details = check(registry, ref).details
-        return details["rows"], details["days"]
-
-    assert looked("MOST_WINDOWS", 3) == (20_000, [midnight(2)[:10], midnight(1)[:10]])
-    assert looked("LARGEST_COUNT", 15_000) == (10_000, [midnight(1)[:10]] * 2)
+    monkeypatch.setattr(lately, "LARGEST_COUNT", 15_000)
+    details = check(registry, ref).details
+    assert (details["rows"], details["days"]) == (10_000, [midnight(1)[:10]] * 2)

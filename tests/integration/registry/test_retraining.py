@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from lineage.contract.results.retraining import MetricAtAge, Retraining
 from lineage.errors import NotFound, UsageError
 from lineage.evidence.retrain import Watched
 from lineage.registry.access import Principal, Scope
-from lineage.registry.retraining import alarms, verdicts
+from lineage.registry.retraining import alarms, notes, verdicts
 from lineage.registry.retraining.advice import advised
 from tests.conftest import BOTH, add_version, captured, captured_pipeline
 from tests.support.fading import (
@@ -48,6 +49,8 @@ def test_verdicts_on_later_data_tell_the_change_and_what_pays(registry):
     assert "falls by 0.0" in told.sentence
     assert told.advised.startswith("To retrain every ")
     assert any("goes on by the same line" in note for note in told.notes)
+    years = replace(told, change=replace(told.change, oldest=366.0))
+    assert not any("goes on by the same line" in note for note in notes.of(years)), "a year is all"
     assert "At alarms is by 1 alarm in 274 days of age of 3 versions together." in told.notes
     without = registry.retrain("churn")
     assert (without.change, without.advice) == (told.change, None)
@@ -93,6 +96,25 @@ def test_data_that_tells_no_time_is_dated_by_when_it_was_first_recorded(registry
     )
     assert told.sentence.startswith("Not enough history of auc: 0 of 2")
     assert "2 of 2 measurements are dated by when" in told.notes[0]
+
+
+def test_windows_of_no_true_time_date_no_data(registry):
+    """The first year is what many write where they know no time; windows may be of any length."""
+    whole = of_month(3)
+    (one,) = whole.windows.values()
+    stray = replace(
+        whole, rows=2 * one.rows, windows=whole.windows | {"0001-01-01T00:00:00Z": one},
+        columns={name: column.merge(column) for name, column in whole.columns.items()},
+    )  # fmt: skip
+    for number, profile in enumerate((whole, stray, replace(whole, window_seconds=2**53 - 1))):
+        ref = add_version(registry, str(number))
+        registry.validate(
+            ref, captured_pipeline(), passed=True, metrics={"auc": 0.9}, profile=profile, actor="t"
+        )
+    told = registry.retrain("churn")
+    dated = {one.ref: (one.dated_by, one.at.isoformat()[:10]) for one in told.observations}
+    assert dated["churn@1"] == dated["churn@2"] == ("windows", "2020-03-01")
+    assert dated["churn@3"][0] == "recorded"
 
 
 def test_what_cannot_be_answered_says_why(registry):

@@ -149,6 +149,7 @@ def test_what_cannot_be_compared_is_refused_and_named(registry):
     for wrong, error, why in (
         ({"version": 2}, UsageError, "churn@2 never served in production"),
         ({"version": 9}, NotFound, "churn@9"),
+        ({"version": 10**30}, UsageError, "version"),
         ({"pipeline": new}, UsageError, "never served in production with pipeline"),
         ({"pipeline": "xxh3:" + "0" * 32}, NotFound, "of pipeline churn is recorded"),
         ({"profile": str(OTHER.digest)}, UsageError, "counted on another scale"),
@@ -248,6 +249,12 @@ def test_old_windows_fold_exactly(registry, url):
         if one.seconds == 86_400
     ]
     assert (seen.rows, seen.hosts) == (4, {})
+    following = (NOW.replace(day=1, hour=0, minute=0, second=0) + dt.timedelta(days=32)).replace(
+        day=1
+    )
+    together = following - NOW + dt.timedelta(days=400)
+    days = [folded(seconds=together.total_seconds() + sign * 86_400) for sign in (-1, 1)]
+    assert [any(seconds == 86_400 for _, seconds, _ in one) for one in days] == [True, False]
     engine.dispose()
 
 
