@@ -164,9 +164,10 @@ def outcomes(
         return
     shown = rows if since or until else rows[-SHOWN:]
     if len(shown) < len(rows):
+        months = typed(act("drift", model, env=env))
         output.note(
-            f"note: {len(rows) - len(shown):,} earlier windows are recorded: --since shows them, "
-            "and `lineage drift` their months."
+            f"note: {len(rows) - len(shown):,} earlier windows are recorded: --since shows them; "
+            f"by months: {months}"
         )
     lines = [
         (row["start"], f"{row.model}@{row.version}", name, *_shown(metrics))
