@@ -14,12 +14,13 @@ import pyarrow as pa
 import pytest
 
 import lineage
+from lineage.capture.project import opened
 from lineage.errors import UsageError
 from lineage.evidence.columns import CategoryColumn, NumberColumn, TextColumn
 from lineage.evidence.profile import Profile, Roles
 from lineage.evidence.reading import scales
 from lineage.evidence.reading.profiling import profile_of
-from lineage.workflows.data_profile import untimed
+from lineage.workflows.data_profile import profile_here, untimed
 from tests.unit.evidence.profiles import counted
 
 ROLES = Roles(score="score", target="late", time="at", groups=("port", "stops"))
@@ -44,6 +45,18 @@ def frame() -> pd.DataFrame:
             "late": random.integers(0, 2, ROWS),
         }
     )
+
+
+def test_what_names_a_row_is_not_in_the_profile_of_a_validation(tmp_path):
+    (tmp_path / "rows.csv").write_text("id,fare,day,score\n1,3.5,mon,0.5\n2,2,tue,0.25\n")
+    (tmp_path / "lineage.toml").write_text(
+        '[models.churn.evidence]\ndata = "rows.csv"\nscore = "score"\ngroups = ["day"]\nkeys = ["id"]\n'
+    )
+    with opened(tmp_path) as project:
+        found = profile_here(project, "churn")
+    assert found is not None
+    assert list(found.columns) == ["fare", "day"]
+    assert found.groups["day=mon"].columns.keys() == found.columns.keys()
 
 
 def test_any_source_gives_the_same_counts(frame, tmp_path):
