@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.capture.command import Stamp
+from lineage.capture.command import Stamp, stamps
 from lineage.errors import CaptureError, UsageError
 from lineage.workflows.own_metrics import require_own_metrics
 from lineage.workflows.run_state import digests
@@ -41,11 +41,12 @@ class Compared:
 class ValidationEvidence:
     """What is measured besides, of files that are here.
 
-    ``attributions`` is their file, ``stamp`` its stamp before a command ran, if one does.
+    ``attributions`` is their file or folder, ``before`` the stamps of it before a command ran, if
+    one does.
     """
 
     attributions: Path | None = None
-    stamp: Stamp | None = None
+    before: Mapping[str, Stamp] | None = None
     compared: Compared | None = None
 
     @classmethod
@@ -72,11 +73,19 @@ class ValidationEvidence:
         model = version["model"]
         table = project.config.model(model).evidence
         path = attributions_path(project, model, wanted)
-        stamp = Stamp.of(path) if will_run and path is not None else None
+        before = stamps(path) if will_run and path is not None else None
         compared = None
         if wanted.leakage or (_is_here(wanted) and table is not None and table.leakage):
             compared = _compared(project, version, table)
-        return cls(path, stamp, compared)
+        return cls(path, before, compared)
+
+    @property
+    def written(self) -> Path | None:
+        """The attributions, where the command that ran wrote them."""
+        path = self.attributions
+        if path is None or self.before is None or not path.exists():
+            return None
+        return path if self.before != stamps(path) else None
 
     def require_own(self, project: Project, version: Mapping[str, Any], wanted: Validating) -> None:
         """Refuse attributions that the command did not write: if configured, or of other weights.
@@ -85,7 +94,7 @@ class ValidationEvidence:
             CaptureError: it did not.
         """
         path = self.attributions
-        if path is None or self.stamp != Stamp.of(path):
+        if path is None or self.written is not None:
             return
         remedy = "Let the command write them there, or name a file of the version's own."
         if wanted.attributions is None:
@@ -128,6 +137,11 @@ def _is_here(wanted: Validating) -> bool:
 def attributions_named(wanted: Validating) -> Path | None:
     """The file of attributions that a person named."""
     return Path(wanted.attributions).absolute() if wanted.attributions is not None else None
+
+
+def besides_named(wanted: Validating) -> list[Path]:
+    """The further files of metrics that a person named."""
+    return [Path(path).absolute() for path in wanted.besides]
 
 
 def attributions_path(project: Project, model: str, wanted: Validating) -> Path | None:
