@@ -11,7 +11,9 @@ from lineage.evidence.reading.pair import TRAIN, VALIDATION, opened, select
 from lineage.evidence.reading.source import literal, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from duckdb import DuckDBPyConnection
 
     from lineage.evidence.reading.pair import Pair
 
@@ -190,22 +192,22 @@ def _near_rows(pair: Pair, names: Sequence[str], notes: list[str]) -> tuple[int 
         return None, None
     found = set[int]()
     for name in names:
+        begun = f"left({quoted(name)}, {near.LONGEST})"
         texts = pair.connection.execute(
-            select(quoted(name), VALIDATION, f"ORDER BY rowid LIMIT {MOST_TEXTS}")
-        ).fetchall()
+            select(begun, VALIDATION, f"ORDER BY rowid LIMIT {MOST_TEXTS}")
+        )
         sketched = [
             (row, one)
-            for row, (text,) in enumerate(texts)
+            for row, (text,) in enumerate(_each(texts))
             if text is not None and (one := near.sketch(text)) is not None
         ]
         index, trained = near.Index(one for _, one in sketched), False
-        others = pair.connection.execute(select(f"DISTINCT {quoted(name)}", TRAIN, _there(name)))
-        while batch := others.fetchmany(_BATCH):
-            for (text,) in batch:
-                one = near.sketch(text)
-                if one is not None:
-                    trained = True
-                    found |= {sketched[number][0] for number in index.like(one, ALIKE)}
+        others = pair.connection.execute(select(f"DISTINCT {begun}", TRAIN, _there(name)))
+        for (text,) in _each(others):
+            one = near.sketch(text)
+            if one is not None:
+                trained = True
+                found |= {sketched[number][0] for number in index.like(one, ALIKE)}
         if not (sketched and trained):
             side = TRAIN if sketched else VALIDATION
             notes.append(
@@ -217,6 +219,12 @@ def _near_rows(pair: Pair, names: Sequence[str], notes: list[str]) -> tuple[int 
     if rows > MOST_TEXTS:
         notes.append(f"near-duplicates were looked for in the first {MOST_TEXTS:,} validation rows")
     return len(found), min(rows, MOST_TEXTS)
+
+
+def _each(rows: DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    """The rows of an answer, of which few are in memory."""
+    while batch := rows.fetchmany(_BATCH):
+        yield from batch
 
 
 def _features(pair: Pair, looking: Looking, notes: list[str]) -> dict[str, float] | None:

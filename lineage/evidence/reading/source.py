@@ -259,7 +259,8 @@ def make_view(connection: DuckDBPyConnection, files: Sequence[Path], folder: Pat
     else:
         read = (
             f"read_csv({names}, all_varchar = true, header = true, skip = 0, quote = '\"', "
-            f"escape = '\"', delim = {literal(separator_of(files[0]))}, union_by_name = true, "
+            f"escape = '\"', comment = '', delim = {literal(separator_of(files[0]))}, "
+            "union_by_name = true, "
             "hive_partitioning = false)"
         )
     connection.execute(f"CREATE TEMP VIEW source AS FROM {read}")
