@@ -189,13 +189,16 @@ def plan(done: MoveResult) -> None:
         say(f"plan: {pipeline(named['name'], named['digest'])} runs in {done.environment}")
     else:
         say(f"plan: no pipeline moves in {done.environment}")
+    wide = max([12, *(len(step.model) for step in done.steps)])
     for step in done.steps:
-        say(f"  {step.model.ljust(12)}  serving {_arrow(step.serving_before, step.serving_after)}")
+        say(
+            f"  {step.model.ljust(wide)}  serving {_arrow(step.serving_before, step.serving_after)}"
+        )
         backup = _arrow(step.backup_before, step.backup_after)
         moves = ", with its pipeline" if step.moves_pipeline else ""
-        say(f"  {''.ljust(12)}  backup  {backup}{moves}")
+        say(f"  {''.ljust(wide)}  backup  {backup}{moves}")
         if step.staged_before != step.staged_after:
-            say(f"  {''.ljust(12)}  staged  {_arrow(step.staged_before, step.staged_after)}")
+            say(f"  {''.ljust(wide)}  staged  {_arrow(step.staged_before, step.staged_after)}")
         passed_over(step)
     if not done.steps:
         say("  no model is touched")

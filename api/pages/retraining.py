@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Query, Response
 
 from lineage.errors import UsageError
+from lineage.guard.flat_metrics import tells_no_worth
 from lineage.registry.access import OF_VERSIONS, Scope
 
 from ..schemas.parameters import ModelPath
@@ -35,7 +36,8 @@ def retraining(
 
     registry = visit.registry
     name: str = registry.model(model)["name"]
-    metrics = metrics_of(registry.versions(name, limit=CHARTED, columns=("metrics",)))
+    recorded = metrics_of(registry.versions(name, limit=CHARTED, columns=("metrics",)))
+    metrics = [one for one in recorded if not tells_no_worth(one)]
     chosen = metric or next(iter(metrics), None)
     told: Retraining | None = None
     wrong: UsageError | None = None

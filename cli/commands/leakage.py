@@ -154,7 +154,8 @@ def _say(found: Leakage) -> None:
     if found.keys is not None:
         output.say(f"{found.keys:,} {of} have a key that stands in the training")
     for name, many in (found.groups or {}).items():
-        output.say(f"{many:,} values of {name} stand on both sides")
+        if many is not None:
+            output.say(f"{many:,} values of {name} stand on both sides")
     if found.time_rows is not None:
         output.say(f"{found.time_rows:,} {of} are not after the training")
     for name, auc in found.telling.items():
@@ -162,4 +163,5 @@ def _say(found: Leakage) -> None:
     if found.features is not None and not found.telling:
         output.say(f"no feature tells the target alone, of {len(found.features):,}")
     for name, many in (found.known_late or {}).items():
-        output.say(f"{name} became known after the row's time in {many:,} rows")
+        if many is not None:
+            output.say(f"{name} became known after the row's time in {many:,} rows")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from lineage.acts import act, typed
+
 from .. import output
 from ..options import Env, Json, Model, opened_registry, project_and_registry
 from .profiles import named_profile
@@ -111,6 +113,8 @@ def observe(
     found = _observed(model, env, given, reference, outcomes=False)
     for name in found.served.unknown:
         output.note(f"note: the validation's data has no column {name!r}; it is not counted.")
+    for name in found.served.missing:
+        output.note(f"note: the data has no column {name!r}: none of its rows has a value there.")
     _say(found, as_json=as_json)
 
 
@@ -152,11 +156,18 @@ def outcomes(
         recorded = {} if found is None else {"recorded": found.to_json()}
         output.emit({**recorded, "windows": [row.to_json() for row in rows]})
         return
+    if not rows:
+        when = " in that time" if since or until else ""
+        output.say(f"No outcomes of {model} are recorded in {env}{when}.")
+        record = typed(act("outcomes", model, env=env, data="LABELS"))
+        output.say(f"  Record what came true of its scores: {record}")
+        return
     shown = rows if since or until else rows[-SHOWN:]
     if len(shown) < len(rows):
+        months = typed(act("drift", model, env=env))
         output.note(
-            f"note: {len(rows) - len(shown):,} earlier windows are recorded: --since shows them, "
-            f"and `lineage drift {model} --env {env}` their months."
+            f"note: {len(rows) - len(shown):,} earlier windows are recorded: --since shows them; "
+            f"by months: {months}"
         )
     lines = [
         (row["start"], f"{row.model}@{row.version}", name, *_shown(metrics))

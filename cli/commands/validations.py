@@ -134,8 +134,8 @@ def validate(
     """Record that a version passed or failed its evaluation, and with which pipeline version.
 
     What is recorded is a verdict. It passed where every `require` of lineage.toml holds for the
-    metrics; where none is configured, say --passed or --failed. --failed always wins. A failure is
-    recorded too: exit 0.
+    metrics; where none is configured, the command behind -- decides by how it ends, or you do, by
+    --passed or --failed. --failed always wins. A failure is recorded too: exit 0.
 
     With a command behind --, the evaluation is run here: it must exit 0 and write the metrics. What
     it reads is watched, and kept. The version's own code, data and weights must be here, and stay
@@ -272,6 +272,8 @@ def _verdict(done: Mapping[str, Any]) -> None:
     relied = relied_on(done["metrics"])
     if relied is not None:
         output.say(f"  relies on {in_words(relied.shares)}")
+    if done["run"] is not None and done["passed"] and not done["requirements"]:
+        output.say("  holds   nothing: no `require` is configured, so no metric decided it")
     for outcome in map(Outcome.from_json, done["requirements"]):
         word = {True: "holds ", False: "BROKEN", None: "later "}[outcome.holds]
         output.say(f"  {word}  {outcome.beside_a_mark}")

@@ -88,7 +88,8 @@ class EvidenceTable(_Table):
     ``time`` and ``groups`` by what it is counted too. ``known_at`` has features, each with the
     column of when it became known. ``attributions`` is the file of them that an evaluation writes.
     ``leakage`` tells that a validation looks for what leaked from the training data, which is
-    ``data`` of the model, or the file that it names; ``keys`` and ``texts`` are for that.
+    ``data`` of the model, or the file that it names; ``keys`` and ``texts`` are for that, and
+    no profile counts the ``keys``.
     """
 
     data: Annotated[str, AfterValidator(_path)] | None = None

@@ -52,7 +52,7 @@ class Attributions(Shown):
     @property
     def shares(self) -> dict[str, float]:
         """By feature, its part of the sum of all, the greatest first; 0 where all of them are."""
-        return _shares(self.means)
+        return _parts(self.means)
 
     @override
     def to_json(self) -> dict[str, Any]:
@@ -108,9 +108,7 @@ def relied_on(metrics: Mapping[str, Any] | None) -> Reliance | None:
         digest = told.get("blake3")
         return Reliance(ATTRIBUTIONS, _ordered(shares), digest if isinstance(digest, str) else None)
     losses = _numbers((metrics or {}).get(IMPORTANCE))
-    if not losses or not math.isfinite(math.fsum(losses.values())):
-        return None
-    return Reliance(IMPORTANCE, _shares(losses))
+    return Reliance(IMPORTANCE, _parts(losses)) if losses else None
 
 
 def compared(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -154,10 +152,14 @@ def _numbers(values: Any) -> dict[str, float]:  # noqa: ANN401 - any JSON value
     return {name: max(number, 0.0) for name, number in read if number is not None}
 
 
-def _shares(parts: Mapping[str, float]) -> dict[str, float]:
-    """Each part of the sum of all, the greatest first; 0 where all are."""
-    total = math.fsum(parts.values()) or 1.0
-    return _ordered({name: one / total for name, one in parts.items()})
+def _parts(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Each number's part of all, the greatest first: by the greatest, so that no sum is too great.
+
+    0 where all of them are.
+    """
+    greatest = max(numbers.values(), default=0.0) or 1.0
+    total = math.fsum(one / greatest for one in numbers.values()) or 1.0
+    return _ordered({name: one / greatest / total for name, one in numbers.items()})
 
 
 def _ordered(shares: Mapping[str, float]) -> dict[str, float]:

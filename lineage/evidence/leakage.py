@@ -82,12 +82,15 @@ class Leakage(Shown):
         validation_rows: rows of the validation data.
         rows: of those, how many stand in the training data too, without their keys.
         keys: validation rows whose key stands there.
-        groups: by column, how many of its values stand on both sides.
+        groups: by column, how many of its values stand on both sides; None of one that has no
+            value on a side.
         group_rows: validation rows that have such a value.
         time_rows: validation rows that are not after all of the training.
         near_rows: validation rows with a text that is nearly one of the training's.
+        near_looked: validation rows whose texts were looked at, the first ones.
         features: by feature, the AUC of its rule alone; None without a target of two values.
-        known_late: by feature, the rows in which it became known after their time.
+        known_late: by feature, the rows in which it became known after their time; None where none
+            is seen to, and some do not say when.
         threshold: the AUC from which on a feature tells the target alone.
         notes: what was not looked at, and why.
     """
@@ -96,12 +99,13 @@ class Leakage(Shown):
     validation_rows: int
     rows: int
     keys: int | None = None
-    groups: Mapping[str, int] | None = None
+    groups: Mapping[str, int | None] | None = None
     group_rows: int | None = None
     time_rows: int | None = None
     near_rows: int | None = None
+    near_looked: int | None = None
     features: Mapping[str, float] | None = None
-    known_late: Mapping[str, int] | None = None
+    known_late: Mapping[str, int | None] | None = None
     threshold: float = ALONE
     notes: tuple[str, ...] = ()
 
@@ -115,7 +119,7 @@ class Leakage(Shown):
     def __bool__(self) -> bool:
         """Whether something leaks."""
         metrics = self.to_json()["leakage"]
-        return any(metrics.get(name) for name in _COUNTS)
+        return bool(metrics["found"]) or any(metrics.get(name) for name in _COUNTS)
 
     @override
     def to_json(self) -> dict[str, Any]:
@@ -129,18 +133,22 @@ class Leakage(Shown):
         }
         if self.keys is not None:
             found["keys"] = self.keys
-        if self.groups is not None:
-            found["groups"] = sum(self.groups.values())
+        groups = _all_told(self.groups)
+        if groups is not None:
+            found["groups"] = sum(groups)
             found["group_rows"] = self.group_rows
         if self.time_rows is not None:
             found["time_rows"] = self.time_rows
         if self.near_rows is not None:
             found["near_rows"] = self.near_rows
+            if self.near_looked is not None:
+                found["near_looked"] = self.near_looked
         if self.features is not None:
             found["features"] = len(self.telling)
             found["feature_auc"] = max(self.features.values(), default=0.5)
-        if self.known_late is not None:
-            found["known_late"] = sum(1 for rows in self.known_late.values() if rows)
+        late = _all_told(self.known_late)
+        if late is not None:
+            found["known_late"] = sum(1 for rows in late if rows)
         named: dict[str, Mapping[str, float]] = {
             "features": self.telling,
             "groups": {name: many for name, many in (self.groups or {}).items() if many},
@@ -160,6 +168,12 @@ class Leakage(Shown):
         metrics: dict[str, object] = dict(self.to_json()["leakage"])
         metrics.pop("found")
         return {name.replace("_", " "): value for name, value in metrics.items()}
+
+
+def _all_told(counts: Mapping[str, int | None] | None) -> list[int] | None:
+    """The counts, where each was looked for."""
+    told = [one for one in (counts or {}).values() if one is not None]
+    return told if counts is not None and len(told) == len(counts) else None
 
 
 _COUNTS: Final = ("rows", "near_rows", "keys", "groups", "time_rows", "features", "known_late")

@@ -40,8 +40,9 @@ from lineage.evidence.counts import Counts, unlike
 from lineage.evidence.reader import LARGEST_COUNT, LONGEST_TEXT, WRITE, Reader, is_kept, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+    from lineage.evidence.columns import Column
     from lineage.identity.digest import Digest
 
 __all__ = ["ENCODING", "Counts", "Profile", "Roles"]
@@ -170,6 +171,24 @@ class Profile(Counts, Shown):
         _refuse_too_many(windows, groups, "The profiles cannot be merged: together they have")
         seconds = self.window_seconds or other.window_seconds
         return replace(merged, groups=groups, windows=windows, window_seconds=seconds)
+
+    def without(self, names: Collection[str]) -> Self:
+        """The profile without columns: in all rows, in each group and in each window."""
+
+        def rest(columns: Mapping[str, Column]) -> dict[str, Column]:
+            return {name: column for name, column in columns.items() if name not in names}
+
+        def parts(counts: Mapping[str, Counts]) -> dict[str, Counts]:
+            return {
+                name: replace(part, columns=rest(part.columns)) for name, part in counts.items()
+            }
+
+        return replace(
+            self,
+            columns=rest(self.columns),
+            groups=parts(self.groups),
+            windows=parts(self.windows),
+        )
 
     @classmethod
     def parse(cls, body: Any) -> Self:  # noqa: ANN401 - any JSON value

@@ -214,11 +214,19 @@ def sliced(
         minimum: rows of a slice that is measured.
         fewest: rows of each outcome in it.
         together: further slices, each by its values of several of the columns.
+
+    Raises:
+        UsageError: two slices have one name: a value holds what stands between columns.
     """
     slices: dict[str, dict[str, float]] = {}
     groups, small = {}, {}
 
     def measure(name: str, places: Sequence[int]) -> Mapping[str, float] | None:
+        if name in slices or name in small:
+            raise UsageError(
+                f"Two slices are called {name[:200]!r}.",
+                remedy="Rename a column, or its values: none should hold '=' or ' & '.",
+            )
         part = rows.part(places)
         n = len(part.scores)
         if n >= minimum and fewest <= part.positives <= n - fewest:

@@ -51,8 +51,11 @@ def flattened(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def tells_no_worth(name: str) -> bool:
-    """Whether a metric tells of the run on a machine, or what a model relies on: not its worth."""
-    return name.startswith(f"{COMMAND}.") or is_of_attributions(name)
+    """Whether a metric tells of the run on a machine, what a model relies on, or where data leaked.
+
+    Those say nothing of its worth.
+    """
+    return is_of_attributions(name) or name.startswith((f"{COMMAND}.", "leakage.found."))
 
 
 def _read(metrics: Mapping[str, Any], name: str, budget: Budget) -> Any:  # noqa: ANN401 - any JSON

@@ -1,7 +1,8 @@
 """The environment that a verdict was reached in, and what differs between two of them. Pure.
 
 It is what the watched runs of a validation saw: the interpreters, their platforms, and the
-distributions that were imported, by their normalised names (PEP 503). A verdict without a watched
+distributions that were imported, by their normalised names (PEP 503), but for those that only DVC's
+own process did: a stage that DVC runs is the same as one run by hand. A verdict without a watched
 run, one that was stated or carried over, has none.
 """
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 MOST_CHANGES: Final = 100
 """Changes that are named one by one; those beyond are counted."""
+
+
+_OF_DVC: Final = (("dvc",), ("-m dvc",))
+"""Who imported what DVC alone needs: it starts stages, and nothing of a model is in its process."""
 
 
 def normalised(name: str) -> str:
@@ -76,6 +81,8 @@ class RunEnvironment:
             platforms |= {one.platform for one in run.interpreters}
             gaps |= set(run.gaps)
             for one in run.distributions:
+                if one.by in _OF_DVC:
+                    continue
                 packages.setdefault(normalised(one.name), set()).add(one.version)
         if not pythons:
             return None

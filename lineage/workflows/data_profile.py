@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def profile_here(project: Project, model: str, named: str | None = None) -> Profile | None:
     """The profile of the data that is named, or else configured; None where none is.
 
-    A named file that ends in ``.json`` is a profile itself.
+    A named file that ends in ``.json`` is a profile itself. Of data the configured ``keys`` are
+    left out: what names a row is never what it was before.
 
     Raises:
         UsageError: the data cannot be read, or a configured column is not there.
@@ -31,7 +32,7 @@ def profile_here(project: Project, model: str, named: str | None = None) -> Prof
     if table is not None:
         roles = roles_of(table.score, table.target, table.time, table.groups)
     found, _ = profile_of(data, roles=roles)
-    return found
+    return found if table is None else found.without(table.keys)
 
 
 def untimed(profile: Profile) -> str | None:

@@ -17,6 +17,7 @@ from lineage.workflows.own_parts import weights_here
 from lineage.workflows.watched_runs import RUNS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from lineage.capture.project import Project
@@ -33,22 +34,29 @@ def note_measured(
     observed: Observed,
     metrics: Path | None = None,
     weights: Weights | None = None,
+    named: Iterable[Path] = (),
 ) -> None:
-    """Remember which weights lie here as a run ends that wrote a metrics file.
+    """Remember which weights lie here as a run ends that wrote metrics or attributions.
 
     Args:
         project: where it ran.
         observed: what was observed of it.
         metrics: a file that it wrote, whether that was observed or not.
         weights: those that it was about, wherever they are; the configured ones always count.
+        named: files and folders that count besides those that are configured.
     """
     written = {file.path for file in observed.files if file.is_written}
     files = {from_top(project, metrics)} if metrics is not None else set[str]()
+    places = {from_top(project, path) for path in named}
     for table in project.config.models.values():
         told = table.metrics, table.evidence.attributions if table.evidence is not None else None
-        paths = {from_top(project, project.root / one) for one in told if one is not None}
-        files |= paths & written
-    files = {path for path in files if (project.top / path).is_file()}
+        places |= {from_top(project, project.root / one) for one in told if one is not None}
+    files |= {
+        place
+        for place in places
+        if any(path == place or path.startswith(f"{place}/") for path in written)
+    }
+    files = {path for path in files if (project.top / path).exists()}
     if not files:
         return
     beside = {
@@ -57,8 +65,9 @@ def note_measured(
     }
     known = measured(project)
     for path in files:
-        digest = hash_path(project.top / path, with_blake3=True).blake3
-        known[path] = {"digest": str(digest), "weights": beside}
+        with suppress(LineageError):  # a folder may hold what is no file
+            digest = hash_path(project.top / path, with_blake3=True).blake3
+            known[path] = {"digest": str(digest), "weights": beside}
     with suppress(OSError, LineageError):  # what is not remembered is not known
         folder = project.own_folder() / RUNS
         folder.mkdir(exist_ok=True)

@@ -96,6 +96,7 @@ class ObservedBatch:
             "recorded": self.recorded,
             "repeated": self.repeated,
             "unknown": list(self.served.unknown),
+            "missing": list(self.served.missing),
         }
 
 

@@ -19,11 +19,15 @@ from lineage.workflows import unsent
 from lineage.workflows.asked import require_validatable
 from lineage.workflows.data_profile import profile_here
 from lineage.workflows.measured_files import note_measured
-from lineage.workflows.own_metrics import require_own_run
+from lineage.workflows.own_metrics import require_own_metrics, require_own_run
 from lineage.workflows.own_parts import weights_place
 from lineage.workflows.registered_files import mean_registered_files
 from lineage.workflows.run_state import State, changed, differing, digests
-from lineage.workflows.validation_evidence import ValidationEvidence
+from lineage.workflows.validation_evidence import (
+    ValidationEvidence,
+    attributions_named,
+    besides_named,
+)
 from lineage.workflows.watched_runs import read_by_programs, watched_run
 
 if TYPE_CHECKING:
@@ -83,9 +87,16 @@ def run_and_validate(
     measuring = Measuring.of(project.metrics_path(model, wanted.metrics), besides)
     ran, observed = watch(command, project.top, quiet_stdout=quiet_stdout)
     before.require_same(State.of(project, version, wanted))
-    note_measured(project, observed, measuring.written, before.weights)
-    place, named = weights_place(project, version), wanted.pipeline
-    require_own_run(project, version, measuring.written, place, ran, observed, pipeline=named)
+    further = besides_named(wanted)
+    named = [*further, *filter(None, [attributions_named(wanted)])]
+    note_measured(project, observed, measuring.written, before.weights, named=named)
+    place = weights_place(project, version)
+    for path in (measuring.written, besides.written):
+        require_own_run(project, version, path, place, ran, observed, pipeline=wanted.pipeline)
+    for path in further:
+        require_own_metrics(
+            project, version, path, "Let the command write it, or name one of the version's own."
+        )
     return record(
         project, keeper, registry, version, before, measuring, ran, observed, wanted, actor=actor
     )

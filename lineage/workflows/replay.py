@@ -147,9 +147,8 @@ def replay(
         pipeline = there.capture_pipeline(deployed.name)
         state.require_same(_state(there, version, pipeline, weights, wanted))
         where = how.environment
-        require_own_run(
-            there, version, measuring.written, weights, ran, observed, environment=where
-        )
+        for path in (measuring.written, besides.written):
+            require_own_run(there, version, path, weights, ran, observed, environment=where)
         done = record(
             there, keeper, registry, version, state, measuring, ran, observed, wanted, actor=actor
         )

@@ -25,6 +25,7 @@ from lineage.workflows.validation_evidence import (
     ValidationEvidence,
     attributions_named,
     attributions_path,
+    besides_named,
 )
 from lineage.workflows.watched_runs import kept
 
@@ -133,7 +134,9 @@ def _of_others(
     if not (wanted.elsewhere or wanted.stated is False):
         return None
     own, left_out = own_weights_here(project, version) is not None, None
-    for path, name in ((file, wanted.metrics), (attributions_named(wanted), wanted.attributions)):
+    besides = zip(besides_named(wanted), wanted.besides, strict=True)
+    attributions = attributions_named(wanted), wanted.attributions
+    for path, name in ((file, wanted.metrics), *besides, attributions):
         said = made_of_others(project, version, path, own_here=own) if path is not None else None
         if said is None:
             continue
@@ -145,7 +148,7 @@ def _of_others(
 
 def _name_own(version: Mapping[str, Any], wanted: Validating, name: str | None) -> str:
     """What to do about files that are of other weights."""
-    is_metrics = name is None or name == wanted.metrics
+    is_metrics = name is None or name != wanted.attributions
     again = act(
         "validate",
         version["ref"],
@@ -185,7 +188,7 @@ def _pipeline(
         "where it was validated elsewhere, name the file that was written there: "
         f"{act('validate', ref, metrics='FILE', pipeline=named, elsewhere=True)}"
     )
-    for path in (file, attributions_path(project, model, wanted)):
+    for path in (file, *besides_named(wanted), attributions_path(project, model, wanted)):
         if path is not None:
             require_own_metrics(project, version, path, f"Evaluate it here: {run}; or {own}")
     if named is not None:

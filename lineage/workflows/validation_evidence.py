@@ -7,21 +7,24 @@ stands in the way is said before a command is run, as far as that can be known.
 from __future__ import annotations
 
 import os
+import posixpath
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.capture.command import Stamp
+from lineage.capture.command import Stamp, stamps
+from lineage.capture.dvc import overlap
 from lineage.errors import CaptureError, UsageError
 from lineage.workflows.own_metrics import require_own_metrics
 from lineage.workflows.run_state import digests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lineage.capture.project import Project
     from lineage.config.models import EvidenceTable
-    from lineage.evidence.leakage import Looking
+    from lineage.evidence.leakage import Leakage, Looking
     from lineage.workflows.validating import Validating
 
 _CONFIGURE: Final = "Name it in lineage.toml: [models.{model}.evidence] {key}."
@@ -29,22 +32,45 @@ _CONFIGURE: Final = "Name it in lineage.toml: [models.{model}.evidence] {key}."
 
 @dataclass(frozen=True)
 class Compared:
-    """Training and validation data that leakage is looked for between."""
+    """Training and validation data that leakage is looked for between.
+
+    ``require_own`` refuses training data that is not the version's.
+    """
 
     train: Path
     validation: Path
     looking: Looking
+    require_own: Callable[[], None]
+
+    def leakage(self) -> Leakage:
+        """What of the validation data the training knew.
+
+        Raises:
+            CaptureError: some of the data changed while it was read.
+        """
+        from lineage.evidence.reading.overlap import leakage_of
+
+        before = stamps(self.train) | stamps(self.validation)
+        found = leakage_of(self.train, self.validation, self.looking)
+        if before != stamps(self.train) | stamps(self.validation):
+            raise CaptureError(
+                f"{self.train} or {self.validation} changed while it was read.",
+                remedy="Let nothing write there meanwhile, and try again.",
+            )
+        self.require_own()  # it may have changed since that was asked
+        return found
 
 
 @dataclass(frozen=True)
 class ValidationEvidence:
     """What is measured besides, of files that are here.
 
-    ``attributions`` is their file, ``stamp`` its stamp before a command ran, if one does.
+    ``attributions`` is their file or folder, ``before`` the stamps of it before a command ran, if
+    one does.
     """
 
     attributions: Path | None = None
-    stamp: Stamp | None = None
+    before: Mapping[str, Stamp] | None = None
     compared: Compared | None = None
 
     @classmethod
@@ -71,11 +97,19 @@ class ValidationEvidence:
         model = version["model"]
         table = project.config.model(model).evidence
         path = attributions_path(project, model, wanted)
-        stamp = Stamp.of(path) if will_run and path is not None else None
+        before = stamps(path) if will_run and path is not None else None
         compared = None
         if wanted.leakage or (_is_here(wanted) and table is not None and table.leakage):
             compared = _compared(project, version, table)
-        return cls(path, stamp, compared)
+        return cls(path, before, compared)
+
+    @property
+    def written(self) -> Path | None:
+        """The attributions, where the command that ran wrote them."""
+        path = self.attributions
+        if path is None or self.before is None or not path.exists():
+            return None
+        return path if self.before != stamps(path) else None
 
     def require_own(self, project: Project, version: Mapping[str, Any], wanted: Validating) -> None:
         """Refuse attributions that the command did not write: if configured, or of other weights.
@@ -84,7 +118,7 @@ class ValidationEvidence:
             CaptureError: it did not.
         """
         path = self.attributions
-        if path is None or self.stamp != Stamp.of(path):
+        if path is None or self.written is not None:
             return
         remedy = "Let the command write them there, or name a file of the version's own."
         if wanted.attributions is None:
@@ -101,7 +135,8 @@ class ValidationEvidence:
 
         Raises:
             UsageError: a file cannot be read.
-            CaptureError: the metrics have the attributions, or what leaked, already.
+            CaptureError: the metrics have the attributions, or what leaked, already, or data
+                changed meanwhile.
         """
         found = dict(values or {})
         notes: tuple[str, ...] = ()
@@ -110,10 +145,7 @@ class ValidationEvidence:
 
             _add(found, attributions_of(self.attributions).to_json())
         if self.compared is not None:
-            from lineage.evidence.reading.overlap import leakage_of
-
-            one = self.compared
-            leaked = leakage_of(one.train, one.validation, one.looking)
+            leaked = self.compared.leakage()
             notes = leaked.notes
             _add(found, leaked.to_json())
         return (found if found or values is not None else None), notes
@@ -127,6 +159,11 @@ def _is_here(wanted: Validating) -> bool:
 def attributions_named(wanted: Validating) -> Path | None:
     """The file of attributions that a person named."""
     return Path(wanted.attributions).absolute() if wanted.attributions is not None else None
+
+
+def besides_named(wanted: Validating) -> list[Path]:
+    """The further files of metrics that a person named."""
+    return [Path(path).absolute() for path in wanted.besides]
 
 
 def attributions_path(project: Project, model: str, wanted: Validating) -> Path | None:
@@ -192,8 +229,10 @@ def _compared(
                 "for.",
                 remedy=f"Bring it back: dvc pull {path}, or git checkout.",
             )
-    _require_own(project, version, train)
-    return Compared(project.inside(train), project.inside(table.data), looking_of(table))
+    require_own = partial(_require_own, project, version, train)
+    require_own()
+    looking = looking_of(table)
+    return Compared(project.inside(train), project.inside(table.data), looking, require_own)
 
 
 def _training_data(project: Project, model: str, table: EvidenceTable) -> str:
@@ -214,17 +253,19 @@ def _training_data(project: Project, model: str, table: EvidenceTable) -> str:
 def _require_own(project: Project, version: Mapping[str, Any], train: str) -> None:
     """Refuse training data that is not the version's, where it was registered with it.
 
+    So it is where a folder that holds it was, or what it holds.
+
     Raises:
         CaptureError: it is other data.
     """
     own = {item["name"]: item["digest"] for item in version["components"]["data"]}
-    if train not in own:
-        return
-    named = os.path.relpath(project.inside(train))
-    here = digests(project.validation_data(version["model"], [named]))
-    if own[train] not in here.values():
-        raise CaptureError(
-            f"The data here is not that of {version['ref']}: {train}.",
-            remedy="Bring the version's own data back and try again: check out its commit, then "
-            "dvc checkout --force.",
-        )
+    path = posixpath.normpath(train)
+    for name in (one for one in own if overlap(one, path)):
+        named = os.path.relpath(project.inside(name))
+        here = digests(project.validation_data(version["model"], [named]))
+        if own[name] not in here.values():
+            raise CaptureError(
+                f"The data here is not that of {version['ref']}: {name}.",
+                remedy="Bring the version's own data back and try again: check out its commit, "
+                "then dvc checkout --force.",
+            )

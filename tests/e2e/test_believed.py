@@ -82,6 +82,12 @@ def test_metrics_below_the_bar_fail_and_so_does_an_exit_status(registered):
     assert crashed.json["run"]["exit_status"] == 3
     measured = _validate(registered, *_writes(status=1))
     assert (measured.json["passed"], measured.json["metrics"]["auc"]) == (False, GOOD["auc"])
+    config = (registered.path / "lineage.toml").read_text()
+    nothing = "".join(line for line in config.splitlines(True) if not line.startswith("require"))
+    registered.write({"lineage.toml": nothing})
+    done = registered.lineage("validate", "churn@1", *_writes({"auc": 0.1}))
+    assert "churn@1 passed" in done.out
+    assert "no `require` is configured, so no metric decided it" in done.out
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,25 @@ def test_metrics_that_were_measured_here_of_others_are_not_a_versions(two):
     assert named.code == 9
 
 
+def test_what_a_run_wrote_besides_is_not_of_other_weights_either(two):
+    program = (
+        "import json, os; json.dump({'auc': 0.99}, open('eval/metrics.json', 'w')); "
+        "json.dump({'f1': 0.9}, open('f1.json', 'w')); os.makedirs('shap', exist_ok=True); "
+        "open('shap/a.csv', 'w').write('fare\\n1\\n')"
+    )
+    named = ("--metrics", "eval/metrics.json", "--metrics", "f1.json", "--attributions", "shap")
+    done = two.lineage("validate", "churn@1", *named, "--", "python", "-c", program)
+    assert done.code == 0, done.err
+    two.write({"theirs.json": '{"auc": 0.5}'})
+    words = ("validate", "churn@2", "--elsewhere", "--passed", "--metrics", "theirs.json")
+    for more, path in (
+        (("--metrics", "f1.json"), "f1.json"),
+        (("--attributions", "shap"), "shap"),
+    ):
+        done = two.lineage(*words, *more)
+        assert (done.code, f"{path} are not of the weights of churn@2" in done.err) == (9, True)
+
+
 def test_weights_that_are_not_here_are_not_vouched_for(two):
     (two.path / "models/model.bin").unlink()
     done = two.lineage("validate", "churn@1", "--passed")

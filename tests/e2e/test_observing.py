@@ -40,12 +40,16 @@ def test_a_batch_is_counted_on_the_scale_of_what_serves_and_what_came_true_is_to
     assert measured(project, "churn@1", 0).code == 0
     done = project.lineage(*words, "--time", "at")
     assert "3 rows of churn@1 in production, 2 windows" in done.out
-    assert "no column 'extra'" in done.err
+    assert "the validation's data has no column 'extra'" in done.err
+    assert "the data has no column" not in done.err, "what came true is not known yet"
     assert "1 rows have no time" in done.err
     again = project.ok(*words, "--time", "at", "--reference", "churn@1")
     assert (again["recorded"], again["repeated"], again["rows"]) == (0, 2, 3)
 
     asked = ("outcomes", "churn", "--env", "production")
+    nothing = project.lineage(*asked).out
+    assert "No outcomes of churn are recorded in production." in nothing
+    assert "lineage outcomes churn --env production --data LABELS" in nothing
     shown = project.lineage(*asked, "--data", "labels.csv", "--time", "at").out
     assert "4 rows of churn@1 in production, 2 windows" in shown
     assert "port=A" in shown

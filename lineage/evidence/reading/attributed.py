@@ -7,6 +7,7 @@ features with their values (what ``lineage.importance`` writes too), or a list o
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lineage import bounded_file, strict_json
@@ -32,6 +33,9 @@ _AT_ONCE: Final = 200
 
 _LISTED: Final = ({"feature", "value"}, {"feature", IMPORTANCE})
 """The columns of a table with a row for each feature."""
+
+_INDEX: Final = re.compile(r"__index_level_\d+__|Unnamed: \d+", re.ASCII)
+"""What pandas calls an index without a name, in Parquet and as it reads one from CSV."""
 
 _WRITE: Final = (
     "Write a row for each prediction and a column for each feature, of finite numbers, and nothing "
@@ -71,6 +75,7 @@ def _of_table(path: Path, header: Sequence[str] | None) -> tuple[dict[str, float
             source.connection.execute("CREATE TEMP TABLE kept AS FROM source")
             source.connection.execute("CREATE OR REPLACE TEMP VIEW source AS FROM kept")
         means: dict[str, float] = {}
+        _check_features(names, str(path))
         pairs = list(zip(names, columns.items(), strict=True))
         rows = 0
         for start in range(0, len(pairs), _AT_ONCE):
@@ -90,12 +95,23 @@ def _of_table(path: Path, header: Sequence[str] | None) -> tuple[dict[str, float
                 if many < rows:
                     raise _no_number(source, path, name, column, value)
                 if not math.isfinite(total):
-                    raise UsageError(
-                        f"{path}: the numbers of {name[:80]!r} are too great to be added.",
-                        remedy=_WRITE,
-                    )
+                    raise _too_great(str(path), name)
                 means[name] = total / rows
         return means, rows
+
+
+def _check_features(names: Iterable[str], label: str) -> None:
+    """Refuse too many features, names that cannot be kept, and the index of a frame.
+
+    Raises:
+        UsageError: which, and what to do.
+    """
+    check_names([*names], label)
+    for name in names:
+        if _INDEX.fullmatch(name):
+            raise UsageError(
+                f"{label}: {name!r} is the index of a frame, and no feature.", remedy=_WRITE
+            )
 
 
 def _value(path: Path, column: str, form: Form) -> str:
@@ -107,6 +123,12 @@ def _value(path: Path, column: str, form: Form) -> str:
     if form is Form.JSON:
         return f"TRY_CAST({quoted(column)} ->> '$' AS DOUBLE)"
     raise UsageError(f"{path}: {column[:80]!r} is no column of numbers.", remedy=_WRITE)
+
+
+def _too_great(label: str, name: str) -> UsageError:
+    return UsageError(
+        f"{label}: the numbers of {name[:80]!r} are too great to be added.", remedy=_WRITE
+    )
 
 
 def _no_number(source: Source, path: Path, name: str, column: str, value: str) -> UsageError:
@@ -132,12 +154,19 @@ def _one(source: Source, query: str) -> tuple[Any, ...]:
 def _listed(source: Source) -> dict[str, float]:
     """The values of a table with a row for each feature."""
     columns = sorted(source.columns)  # the feature is the first
+    are_losses = IMPORTANCE in columns
     way = "{} ->> '$'" if source.columns["feature"] is Form.JSON else "{}::VARCHAR"
     chosen = ", ".join(way.format(quoted(name)) for name in columns)
     limit = MOST_COLUMNS + 1
     query = f"SELECT {chosen} FROM source LIMIT {limit}"  # nosec B608 # noqa: S608 - names are quoted
     rows = source.connection.execute(query).fetchall()
-    return _means(((name, _read(text)) for name, text in rows), source.label)
+    values = ((name, _read(text)) for name, text in rows)
+    return _means(_losses(values) if are_losses else values, source.label)
+
+
+def _losses(pairs: Iterable[tuple[Any, Any]]) -> Iterable[tuple[Any, Any]]:
+    """Losses of a permutation: one below zero is none."""
+    return ((name, max(one, 0) if finite(one) else one) for name, one in pairs)
 
 
 def _read(text: str | None) -> float | None:
@@ -159,8 +188,8 @@ def _of_json(path: Path) -> tuple[dict[str, float], int | None]:
         ) from None
     if isinstance(body, dict):
         losses = body.get(IMPORTANCE)
-        if len(body) == 1 and isinstance(losses, dict):  # a loss below zero is none
-            body = {name: max(one, 0) if finite(one) else one for name, one in losses.items()}
+        if len(body) == 1 and isinstance(losses, dict):
+            return _means(_losses(losses.items()), str(path)), None
         return _means(body.items(), str(path)), None
     if not isinstance(body, list) or not body or not all(isinstance(row, dict) for row in body):
         raise UsageError(
@@ -179,14 +208,14 @@ def _means_of_rows(rows: Sequence[Mapping[str, Any]], label: str) -> dict[str, f
                 remedy=_WRITE,
             )
     columns = {name: [finite(row[name]) for row in rows] for name in rows[0]}
-    return _means(
-        (
-            (name, None if None in column else math.fsum(abs(one or 0.0) for one in column))
-            for name, column in columns.items()
-        ),
-        label,
-        len(rows),
-    )
+    sums: dict[str, float | None] = {}
+    for name, column in columns.items():
+        numbers = [abs(one) for one in column if one is not None]
+        try:
+            sums[name] = math.fsum(numbers) if len(numbers) == len(rows) else None
+        except OverflowError:
+            raise _too_great(label, name) from None
+    return _means(sums.items(), label, len(rows))
 
 
 def _means(pairs: Iterable[tuple[Any, Any]], label: str, rows: int = 1) -> dict[str, float]:
@@ -206,5 +235,5 @@ def _means(pairs: Iterable[tuple[Any, Any]], label: str, rows: int = 1) -> dict[
         means[name] = abs(number) / rows
     if not means:
         raise UsageError(f"{label} has no features.", remedy=_WRITE)
-    check_names([*means], label)
+    _check_features(means, label)
     return means

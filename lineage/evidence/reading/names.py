@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from typing import TYPE_CHECKING, Final
 
 from lineage.errors import UsageError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 PACKED: Final = ".gz"
 _SEPARATORS: Final = ",;\t|"
 _LONGEST_HEADER: Final = 1_000_000
+_FIRST: Final = "Write the names of the columns into the first line."
 
 
 def check_count(columns: int, label: str) -> None:
@@ -52,7 +54,8 @@ def separator_of(path: Path) -> str:
     """What separates fields: what the first line has most of.
 
     Raises:
-        UsageError: that line names two columns alike, of which readers rename one.
+        UsageError: there is none, or that line names two columns alike, of which readers rename
+            one.
     """
     separator, names = header_of(path)
     if len(set(names)) < len(names):
@@ -61,8 +64,21 @@ def separator_of(path: Path) -> str:
 
 
 def header_of(path: Path) -> tuple[str, list[str]]:
-    """What separates the fields of a CSV file, and the names in its first line."""
-    with gzip.open(path) if path.suffix.lower() == PACKED else path.open("rb") as file:
-        line = file.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace")
-    separator = max(_SEPARATORS, key=line.count)
-    return separator, next(csv.reader([line], delimiter=separator), [])
+    """What separates the fields of a CSV file, and the names in its first line.
+
+    Raises:
+        UsageError: it has none, or is no packed file.
+    """
+    try:
+        with gzip.open(path) if path.suffix.lower() == PACKED else path.open("rb") as file:
+            line = file.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace")
+        line = line.partition("\r")[0]  # some end lines with it alone
+        separator = max(_SEPARATORS, key=line.count)
+        names = next(csv.reader([line], delimiter=separator), [])
+    except (gzip.BadGzipFile, zlib.error, EOFError, csv.Error) as error:
+        raise UsageError(
+            f"The first line of {path} cannot be read: {str(error)[:200]}.", remedy=_FIRST
+        ) from None
+    if not names:
+        raise UsageError(f"The first line of {path} is empty.", remedy=_FIRST)
+    return separator, names

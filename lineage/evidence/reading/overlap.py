@@ -11,7 +11,9 @@ from lineage.evidence.reading.pair import TRAIN, VALIDATION, opened, select
 from lineage.evidence.reading.source import literal, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from duckdb import DuckDBPyConnection
 
     from lineage.evidence.reading.pair import Pair
 
@@ -20,6 +22,9 @@ MOST_TEXTS: Final = 50_000
 
 FEWEST: Final = 10
 """Validation rows of each outcome that a feature's rule is judged on, or it is not."""
+
+_NAMED: Final = 5
+"""Columns that a note names."""
 
 _BATCH: Final = 1_000
 _NUMBER: Final = "TRY_CAST({} AS DOUBLE)"
@@ -46,23 +51,29 @@ def leakage_of(train: Any, validation: Any, looking: Looking) -> Leakage:  # noq
                 "Every column that both have is a key, so no row has a content.",
                 remedy="Name as keys what names a row, and nothing else.",
             )
-        groups = {name: _values_in_both(pair, name) for name in looking.groups}
-        near_rows, unlooked = _near_rows(pair, looking.texts)
-        if unlooked:
-            notes.append(
-                f"near-duplicates were looked for in the first {MOST_TEXTS:,} validation rows"
-            )
+        if pair.apart:
+            more = f" and {len(pair.apart) - _NAMED:,} more" if len(pair.apart) > _NAMED else ""
+            names = ", ".join(f"{name[:80]!r}" for name in pair.apart[:_NAMED])
+            notes.append(f"columns that one side lacks were not looked at: {names}{more}")
+        groups = {
+            name: _values_in_both(pair, name) if _looked_at(pair, [name], "groups", notes) else None
+            for name in looking.groups
+        }
+        near_rows, near_looked = _near_rows(pair, looking.texts, notes)
         return Leakage(
             train_rows=pair.one(select("count(*)", TRAIN)),
             validation_rows=pair.one(select("count(*)", VALIDATION)),
             rows=_rows_in_both(pair, content, together=True),
-            keys=_rows_in_both(pair, looking.keys, together=True) if looking.keys else None,
+            keys=_rows_in_both(pair, looking.keys, together=True)
+            if looking.keys and _looked_at(pair, looking.keys, "keys", notes)
+            else None,
             groups=groups if looking.groups else None,
             group_rows=_rows_in_both(pair, looking.groups) if looking.groups else None,
-            time_rows=_not_after(pair, looking.time) if looking.time is not None else None,
+            time_rows=_not_after(pair, looking.time, notes) if looking.time is not None else None,
             near_rows=near_rows,
+            near_looked=near_looked,
             features=_features(pair, looking, notes),
-            known_late=_known_late(pair, looking) if looking.known_at else None,
+            known_late=_known_late(pair, looking, notes) if looking.known_at else None,
             threshold=looking.threshold,
             notes=tuple(notes),
         )
@@ -78,12 +89,28 @@ def _rows_in_both(pair: Pair, names: Sequence[str], *, together: bool = False) -
             f"{quoted(name)} IN ({select(quoted(name), TRAIN, _there(name))})" for name in names
         ]
         return int(pair.one(select("count(*)", VALIDATION, f"WHERE {' OR '.join(within)}")))
-    value = " || ".join(
-        f"coalesce(length({quoted(name)}) || ':' || {quoted(name)}, '-')" for name in names
-    )
-    filled = "WHERE " + " OR ".join(f"{quoted(name)} IS NOT NULL" for name in names)
-    rows = [select(f"{value} AS v", side, filled) for side in (VALIDATION, TRAIN)]
+    each = (f"coalesce(length({quoted(name)}) || ':' || {quoted(name)}, '-')" for name in names)
+    value = f"concat({', '.join(each)})"  # `||` of a thousand columns takes minutes to plan
+    rows = [select(f"{value} AS v", side, _filled(names)) for side in (VALIDATION, TRAIN)]
     return int(pair.one(select("count(*)", f"({rows[0]}) SEMI JOIN ({rows[1]}) USING (v)")))
+
+
+def _looked_at(pair: Pair, names: Sequence[str], what: str, notes: list[str]) -> bool:
+    """Whether both sides have a value of some columns: without one there is nothing to compare."""
+    for side in (TRAIN, VALIDATION):
+        if not pair.one(select("count(*)", side, _filled(names))):
+            notes.append(f"{what} were not looked at: no {side} row has {_listed(names)}")
+            return False
+    return True
+
+
+def _filled(names: Sequence[str]) -> str:
+    """That a row has a value of any of some columns."""
+    return f"WHERE coalesce({', '.join(map(quoted, names))}) IS NOT NULL"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(f"{name[:80]!r}" for name in names)
 
 
 def _there(name: str) -> str:
@@ -119,47 +146,87 @@ def _unread(pair: Pair, name: str, way: str) -> bool:
     return any(pair.one(select("count(*)", side, unread)) for side in (TRAIN, VALIDATION))
 
 
-def _not_after(pair: Pair, name: str) -> int:
-    """Validation rows that are not after the last of the training."""
+def _not_after(pair: Pair, name: str, notes: list[str]) -> int | None:
+    """Validation rows that are not after the last of the training; None where some have no time."""
     (moment,) = _moments(pair, name)
+    for side in (TRAIN, VALIDATION):
+        untimed = pair.one(select("count(*)", side, f"WHERE {quoted(name)} IS NULL"))
+        if untimed:
+            notes.append(
+                f"whether a validation row is after the training was not looked at: {untimed:,} "
+                f"{side} rows have no {name[:80]!r}"
+            )
+            return None
     last = select(f"max({moment})", TRAIN)
     return int(pair.one(select("count(*)", VALIDATION, f"WHERE {moment} <= ({last})")))
 
 
-def _known_late(pair: Pair, looking: Looking) -> dict[str, int]:
-    """By feature, the rows of both sides in which it became known after their time."""
-    late = {}
+def _known_late(pair: Pair, looking: Looking, notes: list[str]) -> dict[str, int | None]:
+    """By feature, the rows of both sides in which it became known after their time.
+
+    None where that is seen of none, and some with the feature do not say when it became known.
+    """
+    late: dict[str, int | None] = {}
     for feature, column in looking.known_at.items():
         known, moment = _moments(pair, column, str(looking.time))
-        where = f"{_there(feature)} AND {known} > {moment}"
-        sides = (pair.one(select("count(*)", side, where)) for side in (TRAIN, VALIDATION))
-        late[feature] = sum(map(int, sides))
+        found, untold = (
+            sum(
+                int(pair.one(select("count(*)", side, f"{_there(feature)} AND {which}")))
+                for side in (TRAIN, VALIDATION)
+            )
+            for which in (f"{known} > {moment}", f"({known} > {moment}) IS NULL")
+        )
+        if untold:
+            notes.append(
+                f"of {untold:,} rows with {feature[:80]!r} it was not looked at when it became "
+                f"known: they have no {_listed([column, str(looking.time)])}"
+            )
+        late[feature] = found or (None if untold else 0)
     return late
 
 
-def _near_rows(pair: Pair, names: Sequence[str]) -> tuple[int | None, int]:
-    """Validation rows with a text nearly one of the training's, and those not looked at."""
+def _near_rows(pair: Pair, names: Sequence[str], notes: list[str]) -> tuple[int | None, int | None]:
+    """Validation rows with a text nearly one of the training's, and how many were looked at.
+
+    None where a column has no words on a side.
+    """
     if not names:
-        return None, 0
+        return None, None
     found = set[int]()
     for name in names:
+        begun = f"left({quoted(name)}, {near.LONGEST})"
         texts = pair.connection.execute(
-            select(quoted(name), VALIDATION, f"ORDER BY rowid LIMIT {MOST_TEXTS}")
-        ).fetchall()
+            select(begun, VALIDATION, f"ORDER BY rowid LIMIT {MOST_TEXTS}")
+        )
         sketched = [
             (row, one)
-            for row, (text,) in enumerate(texts)
+            for row, (text,) in enumerate(_each(texts))
             if text is not None and (one := near.sketch(text)) is not None
         ]
-        index = near.Index(one for _, one in sketched)
-        others = pair.connection.execute(select(f"DISTINCT {quoted(name)}", TRAIN, _there(name)))
-        while batch := others.fetchmany(_BATCH):
-            for (text,) in batch:
-                one = near.sketch(text)
-                if one is not None:
-                    found |= {sketched[number][0] for number in index.like(one, ALIKE)}
+        index, trained = near.Index(one for _, one in sketched), False
+        others = pair.connection.execute(select(f"DISTINCT {begun}", TRAIN, _there(name)))
+        for (text,) in _each(others):
+            one = near.sketch(text)
+            if one is not None:
+                trained = True
+                found |= {sketched[number][0] for number in index.like(one, ALIKE)}
+        if not (sketched and trained):
+            side = TRAIN if sketched else VALIDATION
+            notes.append(
+                f"near-duplicates were not looked for: no {side} row that was looked at has a "
+                f"letter or digit in {name[:80]!r}"
+            )
+            return None, None
     rows = int(pair.one(select("count(*)", VALIDATION)))
-    return len(found), max(rows - MOST_TEXTS, 0)
+    if rows > MOST_TEXTS:
+        notes.append(f"near-duplicates were looked for in the first {MOST_TEXTS:,} validation rows")
+    return len(found), min(rows, MOST_TEXTS)
+
+
+def _each(rows: DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    """The rows of an answer, of which few are in memory."""
+    while batch := rows.fetchmany(_BATCH):
+        yield from batch
 
 
 def _features(pair: Pair, looking: Looking, notes: list[str]) -> dict[str, float] | None:
@@ -177,7 +244,9 @@ def _features(pair: Pair, looking: Looking, notes: list[str]) -> dict[str, float
     else:
         positive = max((value for value, _ in counts), key=_rank)
         names = [name for name in pair.columns if name not in looking.no_features]
-        return {name: _alone(pair, name, looking.target, positive) for name in names}
+        if names:
+            return {name: _alone(pair, name, looking.target, positive) for name in names}
+        what = "there is no column besides those that are named"
     notes.append(f"whether a feature tells the target alone was not looked at: {what}")
     return None
 
@@ -192,8 +261,8 @@ def _rank(value: str) -> tuple[bool, float, str]:
 def _alone(pair: Pair, name: str, target: str, positive: str) -> float:
     """The AUC on the validation data of the best rule that looks at one feature.
 
-    The rules are the number itself (no value below or above all), rising or falling, and the
-    target's rate by value as the training has it, smoothed by one row of the rate of all.
+    The rules are the number or time itself (what is none below or above all), rising or falling,
+    and the target's rate by value as the training has it, smoothed by one row of the rate of all.
     """
     labelled = f"{quoted(name)} AS x, {quoted(target)} = {literal(positive)} AS y"
     train, rows = (f"({select(labelled, side, _there(target))})" for side in (TRAIN, VALIDATION))
@@ -202,11 +271,14 @@ def _alone(pair: Pair, name: str, target: str, positive: str) -> float:
     by_value = f"({select(smoothed, f'{train}, {rate}', 'GROUP BY x')})"
     joined = f"{rows} v CROSS JOIN {rate} r LEFT JOIN {by_value} s ON v.x IS NOT DISTINCT FROM s.x"
     best = _auc(pair, select("coalesce(s.s, r.r, 0) AS x, y", joined))
-    number = _NUMBER.format("x")
-    if pair.one(select(f"count(x) = count({number}) AND count(x) > 0", rows)):
-        for missing in ("-inf", "inf"):
-            rising = _auc(pair, select(f"coalesce({number}, '{missing}'::DOUBLE) AS x, y", rows))
-            best = max(best, rising, 1 - rising)
+    for way in _MOMENTS:
+        number = f"{way.format('x')}::DOUBLE"
+        if pair.one(select(f"count({number})", rows)):
+            for missing in ("-inf", "inf"):
+                filled = f"coalesce({number}, '{missing}'::DOUBLE) AS x, y"
+                rising = _auc(pair, select(filled, rows))
+                best = max(best, rising, 1 - rising)
+            break
     return best
 
 

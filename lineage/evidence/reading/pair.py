@@ -2,7 +2,7 @@
 
 A value is compared as text: a number as the shortest that says it (``1`` is ``1.0``), a time in UTC
 (``2013-05-01`` is ``2013-05-01T00:00:00Z``), truth as ``true`` or ``false``, NaN and an empty field
-as no value. So CSV, Parquet and frames compare.
+as no value, without the blanks around it. So CSV, Parquet and frames compare.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Pair:
     connection: DuckDBPyConnection
     columns: tuple[str, ...]
     labels: dict[str, str]
+    apart: tuple[str, ...] = ()
+    """The columns that one alone has."""
 
     def one(self, query: str, *values: Any) -> Any:  # noqa: ANN401 - one value of a database
         """The single value that a query gives."""
@@ -73,7 +75,7 @@ def opened(train: Any, validation: Any) -> Iterator[Pair]:  # noqa: ANN401 - any
     """Read both: paths or data frames, as :func:`.source.opened` takes them.
 
     Raises:
-        UsageError: one cannot be read, or they have no column in common.
+        UsageError: one cannot be read or has no rows, or they have no column in common.
     """
     reading.import_duckdb()
     from duckdb import Error
@@ -104,11 +106,23 @@ def opened(train: Any, validation: Any) -> Iterator[Pair]:  # noqa: ANN401 - any
                 chosen = ", ".join(f"{_text(c, columns[name][c])} AS {quoted(c)}" for c in both)
                 rows = select(chosen, f"{name}_view")
                 connection.execute(f"CREATE TEMP TABLE {name} AS {rows}")
-            yield Pair(connection, tuple(both), labels)
+                _require_rows(connection, name, label)
+            apart = sorted(columns[TRAIN].keys() ^ columns[VALIDATION].keys())
+            yield Pair(connection, tuple(both), labels, tuple(apart))
         except Error as error:
             raise reading.unreadable(label, str(error), os.fspath(place)) from None
         finally:
             connection.close()
+
+
+def _require_rows(connection: DuckDBPyConnection, name: str, label: str) -> None:
+    """Refuse a table without rows: nothing of it could be looked at.
+
+    Raises:
+        UsageError: it has none.
+    """
+    if connection.execute(select("1", name, "LIMIT 1")).fetchone() is None:
+        raise UsageError(f"{label} has no rows.", remedy="Name data that has some.")
 
 
 def _is_path(data: Any) -> bool:  # noqa: ANN401 - any frame
@@ -138,7 +152,8 @@ def _view(
 
 def _text(name: str, form: Form) -> str:
     """The value as it is compared; NULL where there is none."""
-    value = f"{quoted(name)} ->> '$'" if form is Form.JSON else f"{quoted(name)}::VARCHAR"
+    written = f"{quoted(name)} ->> '$'" if form is Form.JSON else f"{quoted(name)}::VARCHAR"
+    value = f"trim({written})"
     moment = f"timezone('UTC', TRY_CAST({value} AS TIMESTAMPTZ))::VARCHAR"
     integer = f"TRY_CAST({value} AS HUGEINT)::VARCHAR"
     real = f"TRY_CAST({value} AS DOUBLE)"

@@ -28,7 +28,7 @@ class Served:
 
     ``seconds`` is the length of a window, ``time`` the column that they are of. Rows whose time is
     unknown are in the whole alone, and all are where there is no time. ``unknown`` are columns that
-    the reference does not have.
+    the reference does not have, ``missing`` those that the data does not: no row has a value there.
     """
 
     whole: Part
@@ -36,6 +36,7 @@ class Served:
     seconds: int
     time: str | None
     unknown: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def scored(self) -> int:
@@ -86,7 +87,12 @@ def inputs(
         roles = replace(_roles(source, reference, named), target=None)
         found = _by_windows(source, replace(reference, target=None), roles, {})
     known = {*reference.columns, reference.roles.target, roles.score, reference.roles.score}
-    return replace(found, unknown=tuple(name for name in source.columns if name not in known))
+    counted = [*reference.columns, *([roles.score] if reference.score is not None else [])]
+    return replace(
+        found,
+        unknown=tuple(name for name in source.columns if name not in known),
+        missing=tuple(name for name in counted if name and name not in source.columns),
+    )
 
 
 def outcomes(

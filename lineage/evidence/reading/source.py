@@ -253,13 +253,21 @@ def make_view(connection: DuckDBPyConnection, files: Sequence[Path], folder: Pat
         read = f"read_parquet({names}, union_by_name = true, hive_partitioning = false)"
     elif kind == "json":
         read = (
-            f"read_json({names}, format = 'newline_delimited', maximum_depth = 1, "
+            f"read_json({names}, format = 'newline_delimited', records = true, maximum_depth = 1, "
             "sample_size = -1, union_by_name = true, hive_partitioning = false)"
         )
     else:
+        separators = {separator_of(file) for file in files}
+        if len(separators) > 1:
+            raise UsageError(
+                f"The files of {files[0].parent} separate fields by "
+                f"{' and '.join(map(repr, sorted(separators)))}.",
+                remedy="Write them alike, or name a folder of those that are.",
+            )
         read = (
             f"read_csv({names}, all_varchar = true, header = true, skip = 0, quote = '\"', "
-            f"escape = '\"', delim = {literal(separator_of(files[0]))}, union_by_name = true, "
+            f"escape = '\"', comment = '', delim = {literal(*separators)}, "
+            "union_by_name = true, "
             "hive_partitioning = false)"
         )
     connection.execute(f"CREATE TEMP VIEW source AS FROM {read}")

@@ -59,7 +59,8 @@ def requirements(facts: Facts) -> Check:
             details,
         )
     count = len(own) + len(demanded)
-    summary = f"all {count} requirements hold" if count else "no requirement is configured"
+    some = "the requirement holds" if count == 1 else f"all {count} requirements hold"
+    summary = some if count else "no requirement is configured"
     return Check(code, Status.PASS, summary, details=details)
 
 

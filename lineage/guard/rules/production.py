@@ -156,4 +156,5 @@ def _validate(facts: Facts) -> str:
     another = deployed is not None and str(deployed.blake3) != facts.own_pipeline
     named = facts.named(deployed) if deployed is not None and another else None
     program = () if facts.policy.evidence.accepts(Basis.STATED) else ("--", "COMMAND")
-    return act("validate", facts.ref, *program, pipeline=named, profile="DATA")
+    where = f", where {named} is checked out" if named is not None else ""
+    return act("validate", facts.ref, *program, pipeline=named, profile="DATA") + where

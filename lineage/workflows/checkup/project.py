@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from typing import TYPE_CHECKING
 
 from lineage.acts import act
 from lineage.capture.project import opened
 from lineage.errors import CaptureError
-from lineage.registry_url import without_password
+from lineage.registry_url import path_of, without_password
 from lineage.workflows.git_clean import place_outside, taken_by_git_clean
 from lineage.workflows.init import NOTHING_PROPOSED
 from lineage.workflows.proposed_config import proposal_of
@@ -151,6 +152,9 @@ def git_clean(examined: Examined, url_flag: str | None) -> None:
         url = project.registry_url(url_flag)
         if not taken_by_git_clean(project, url):
             examined.passed("git-clean", "the registry is no file of this checkout")
+            return
+        if not os.path.lexists(path_of(url)):
+            examined.skipped("git-clean", "the registry is not there yet")
             return
         examined.warned(
             "git-clean",

@@ -38,6 +38,7 @@ def test_every_format_gives_the_same(tmp_path):
         ("a.csv", "feature,value\nfare,-3\nage,1\n"),
         ("a.jsonl", '{"feature":"fare","importance":3}\n{"feature":"age","importance":1}\n'),
         ("a.json", '{"fare": 3, "age": -1}'),
+        ("a.csv", "feature,importance\nfare,3\nage,1\nnoise,-2\n"),
         ("a.json", '{"importance": {"fare": 3.0, "age": 1, "noise": -0.2}}'),
     ],
 )
@@ -60,6 +61,9 @@ def test_one_value_for_each_feature(tmp_path, name, text):
         ("index.csv", ",fare\n0,2\n", "whose name is no text"),
         ("control.csv", '"a\x00b",fare\n0,2\n', "whose name is no text"),
         ("huge.csv", "fare\n1e308\n1e308\n", "too great to be added"),
+        ("huge.json", '[{"fare": 1e308}, {"fare": -1e308}]', "too great to be added"),
+        ("index.csv", "Unnamed: 0,fare\n0,2\n", "is the index of a frame"),
+        ("index.json", '{"__index_level_0__": 1, "fare": 2}', "is the index of a frame"),
         ("wide.csv", ",".join(f"c{n}" for n in range(100_000)) + "\n", "100,000 columns"),
         ("listed.csv", "feature,value\nfare,1\nfare,2\n", "names 'fare' twice"),
         ("listed.csv", "feature,value\nfare,x\n", "'fare' has no finite number"),

@@ -28,8 +28,11 @@ def _frame(rows):
 def test_rows_keys_and_groups_are_those_that_stand_in_both(train, validation) -> None:
     found = leakage_of(_frame(train), _frame(validation), Looking(keys=("one",), groups=("two",)))
     ones, twos = ({row[at] for row in train} - {""} for at in (0, 1))
-    assert found.keys == sum(row[0] in ones for row in validation)
-    assert found.groups == {"two": len(twos & {row[1] for row in validation})}
+    keyed, grouped = (any(row[at] for row in validation) for at in (0, 1))
+    keys = sum(row[0] in ones for row in validation)
+    assert found.keys == (keys if keyed and ones else None)
+    both = len(twos & {row[1] for row in validation})
+    assert found.groups == {"two": both if grouped and twos else None}
     assert found.group_rows == sum(row[1] in twos for row in validation)
     assert found.rows == found.group_rows, "without its key, a row is its other column"
     whole = leakage_of(_frame(train), _frame(validation), Looking())
@@ -152,6 +155,47 @@ def test_hostile_names_and_values_are_names_and_values() -> None:
     frame = pd.DataFrame({name: ["'", "''", "a' OR '1'='1"], "y'": ["0", "1", "'"]})
     found = leakage_of(frame, frame, Looking(groups=(name,), target="y'"))
     assert (found.rows, found.groups) == (3, {name: 3})
+
+
+def test_what_nobody_could_look_at_has_no_metric_and_is_noted(data) -> None:
+    train, validation = data
+    of_none = validation.assign(id=None, customer=None, note="...", landed=pd.NaT)
+    of_none.loc[of_none.index[7], "at"] = pd.NaT
+    train = train.assign(landed=train["at"])
+    found = leakage_of(train, of_none, LOOKING)
+    told = found.to_dict()["leakage"]
+    looked = {"keys", "groups", "group_rows", "time_rows", "near_rows", "near_looked", "known_late"}
+    assert not looked & told.keys()
+    assert (found.groups, found.known_late) == ({"customer": None}, {"tells": None})
+    assert len(found.notes) == 5, found.notes
+    late = train.assign(landed=train["at"] + pd.Timedelta("1h"))
+    found = leakage_of(late, of_none, LOOKING)
+    assert found.to_dict()["leakage"]["known_late"] == 1, "one that is seen to be late is"
+    alone = leakage_of(train[["late"]], validation[["late", "id"]], Looking("late"))
+    assert alone.features is None
+    assert alone.notes[0] == "columns that one side lacks were not looked at: 'id'"
+    for rows in ((train, validation[:0]), (train[:0], validation)):
+        with pytest.raises(UsageError, match="has no rows"):
+            leakage_of(*rows, Looking())
+
+
+def test_a_number_or_a_time_tells_the_target_though_some_values_are_neither(data) -> None:
+    train, validation = (one[["tells", "late"]].astype({"tells": "str"}) for one in data)
+    validation.iloc[3, 0] = "NA"
+    assert leakage_of(train, validation, Looking("late")).features["tells"] > 0.95
+    train, validation = (
+        one[["late"]].assign(
+            closed=one["at"] + pd.to_timedelta(one["late"] * 999, unit="D"),
+        )
+        for one in data
+    )
+    assert leakage_of(train, validation, Looking("late")).features["closed"] == 1.0
+
+
+def test_blanks_around_a_value_hide_no_row(tmp_path) -> None:
+    for name, text in (("a", "x,y\n1,b\n2,c\n"), ("b", "x,y\n1 , b\n3, c\n")):
+        (tmp_path / f"{name}.csv").write_text(text)
+    assert leakage_of(tmp_path / "a.csv", tmp_path / "b.csv", Looking()).rows == 1
 
 
 def test_what_is_0_everywhere_is_no_leak() -> None:

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pytest
 
 import lineage
+from lineage.capture.project import opened
 from lineage.errors import UsageError
 from lineage.evidence.columns import CategoryColumn, NumberColumn, TextColumn
 from lineage.evidence.profile import Profile, Roles
 from lineage.evidence.reading import scales
 from lineage.evidence.reading.profiling import profile_of
-from lineage.workflows.data_profile import untimed
+from lineage.workflows.data_profile import profile_here, untimed
 from tests.unit.evidence.profiles import counted
 
 ROLES = Roles(score="score", target="late", time="at", groups=("port", "stops"))
@@ -44,6 +45,18 @@ def frame() -> pd.DataFrame:
             "late": random.integers(0, 2, ROWS),
         }
     )
+
+
+def test_what_names_a_row_is_not_in_the_profile_of_a_validation(tmp_path):
+    (tmp_path / "rows.csv").write_text("id,fare,day,score\n1,3.5,mon,0.5\n2,2,tue,0.25\n")
+    (tmp_path / "lineage.toml").write_text(
+        '[models.churn.evidence]\ndata = "rows.csv"\nscore = "score"\ngroups = ["day"]\nkeys = ["id"]\n'
+    )
+    with opened(tmp_path) as project:
+        found = profile_here(project, "churn")
+    assert found is not None
+    assert list(found.columns) == ["fare", "day"]
+    assert found.groups["day=mon"].columns.keys() == found.columns.keys()
 
 
 def test_any_source_gives_the_same_counts(frame, tmp_path):
@@ -221,6 +234,11 @@ def test_what_few_rows_share_is_merged(frame):
         ("utf16.csv", "a,b\n1,2\n".encode("utf-16"), r"not UTF-8|cannot be read|whose name"),
         ("ragged.csv", b"a,b\n1,2\n1\n", "ragged.csv cannot be read"),
         ("twice.csv", b"a,a\n1,2\n", "two columns of one name"),
+        ("blank.csv", b"\na,b\n1,2\n", "first line of .*blank.csv is empty"),
+        ("plain.csv.gz", b"a,b\n1,2\n", "first line of .*plain.csv.gz cannot be read"),
+        ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n")[:14], "first line of .*cut.csv.gz"),
+        ("wide.csv", b"x" * 200_000, "first line of .*wide.csv cannot be read"),
+        ("list.jsonl", b'[{"a": 1}, {"a": 2}]\n', "list.jsonl cannot be read"),
         ("rows.xlsx", b"PK", "of no format"),
         ("bad.parquet", b"PAR1", "bad.parquet cannot be read"),
         ("bad.jsonl", b'{"a": 1}\n{', "bad.jsonl cannot be read"),
@@ -235,6 +253,20 @@ def test_what_cannot_be_read_is_named(tmp_path, name, data, said):
         profile_of(path)
     assert caught.value.remedy
     assert "lineage-profile-" not in str(caught.value)
+
+
+def test_no_row_of_csv_is_a_comment_and_lines_end_in_any_way(tmp_path):
+    path = tmp_path / "rows.csv"
+    for text in ("id,x\n1,2\n#2,3\n3,4\n", "id,x\r1,2\r#2,3\r3,4\r"):
+        path.write_bytes(text.encode())
+        assert profile_of(path)[0].rows == 3
+
+
+def test_files_of_a_folder_that_separate_fields_otherwise_are_refused(tmp_path):
+    for name, text in (("a.csv", "x,y\n1,2\n"), ("b.csv", "x;y\n3;4\n")):
+        (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match="separate fields by ',' and ';'"):
+        profile_of(tmp_path)
 
 
 def test_a_folder_of_several_formats_or_of_nothing_is_refused(tmp_path):

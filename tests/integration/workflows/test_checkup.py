@@ -144,6 +144,8 @@ def test_what_git_clean_takes(here, tmp_path_factory):
     outside = f"sqlite:///{tmp_path_factory.mktemp('data')}/registry.db"
     look = partial(of_project.git_clean, url_flag=outside)
     assert found(("git-clean",), look)["git-clean"][0] == "pass"
+    nothing = partial(of_project.git_clean, url_flag=f"sqlite:///{here.path}/none.db")
+    assert found(("git-clean",), nothing)["git-clean"][0] == "skipped"
 
 
 def test_a_registry_that_is_missing_old_or_damaged(here, tmp_path):

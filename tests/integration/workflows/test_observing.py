@@ -58,6 +58,14 @@ def recorded(registry, batch, **more):
     return observe(registry, "churn", "production", batch, actor="t", **more)
 
 
+def test_what_a_batch_lacks_is_named_but_for_what_came_true(registry, files, profile):
+    registry.add_model("churn", actor="t")
+    serve(registry, profile)
+    (files / "part.csv").write_text("port\nA\n")
+    found = recorded(registry, Batch(files / "part.csv"))
+    assert found.to_json()["missing"] == ["fare", "score"]
+
+
 def test_a_batch_counts_once(registry, files, profile, monkeypatch):
     registry.add_model("churn", actor="t")
     with pytest.raises(NotFound, match="Nothing of churn serves in production"):
@@ -67,7 +75,7 @@ def test_a_batch_counts_once(registry, files, profile, monkeypatch):
     batch = Batch(files / "batch.csv", time="at")
     found = recorded(registry, batch)
     assert (found.recorded, found.rows, found.untimed) == (2, 3, 1)
-    assert found.served.unknown == ("at", "extra")
+    assert (found.served.unknown, found.served.missing) == (("at", "extra"), ())
     assert (recorded(registry, batch).recorded, recorded(registry, batch).repeated) == (0, 2)
     first, second = registry.windows("churn", "production")
     assert (first["start"], first.rows, second.rows) == ("2013-05-01T00:00:00Z", 2, 1)

@@ -30,6 +30,14 @@ def test_a_summary_has_shares_of_the_features_that_matter_most() -> None:
     assert "rows" not in Attributions("blake3:00", 10, {"a": 1.0}).to_json()["attributions"]
 
 
+def test_numbers_too_great_to_be_added_have_shares() -> None:
+    great = {"a": 1.6e308, "b": 1.6e308}
+    assert _metrics(**great)["attributions"]["share"] == {"a": 0.5, "b": 0.5}
+    relied = relied_on({"importance": great | {"c": -1}})
+    assert relied is not None
+    assert relied.shares == {"a": 0.5, "b": 0.5, "c": 0.0}
+
+
 def test_what_the_second_relies_on_that_the_first_did_not() -> None:
     old = _metrics(fare=70, age=28.5, noise=1.5)
     new = _metrics(fare=70, postcode=25, noise=2.5, age=0.9, city=1.6)

@@ -46,6 +46,19 @@ def test_a_profile_is_read_back_as_it_was_written(one):
     assert read.digest == profile.digest == hash_object(ENCODING, profile.to_dict())
 
 
+@FEW
+@given(profiles(2))
+def test_what_is_left_out_is_in_no_part_and_the_rest_adds_as_before(two):
+    one, other = two
+    name = next(iter(one.columns))
+    rest = one.without([name])
+    assert Profile.from_bytes(rest.canonical, "profile.json") == rest
+    assert rest.merge(other.without([name])) == one.merge(other).without([name])
+    for part in (rest, *rest.groups.values(), *rest.windows.values()):
+        assert part.columns.keys() == one.columns.keys() - {name}
+    assert (rest.rows, rest.score, rest.roles) == (one.rows, one.score, one.roles)
+
+
 COMMON = {"rows": 3, "null": 1, "wrong_type": 0}
 NUMBER = NumberColumn(
     **COMMON, nan=0, infinite=0, edges=(1.5,), low=1.0, high=2.0, bins=(1, 0), below=1, above=0

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import lineage
 from lineage.errors import UsageError
-from lineage.evidence.slices import Rows, auc, calibration, metrics, wilson
+from lineage.evidence.slices import Rows, auc, calibration, metrics, sliced, wilson
 
 _SCORES = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0])
 _PAIRS = st.lists(st.tuples(_SCORES, st.booleans()), min_size=2, max_size=40)
@@ -222,3 +222,10 @@ def test_the_order_of_rows_and_the_name_of_groups_change_nothing(pairs) -> None:
     assert all(
         one[f"{name}_low"] <= one[name] <= one[f"{name}_high"] for name in ("auc", "positive_rate")
     )
+
+
+def test_two_slices_of_one_name_are_refused() -> None:
+    rows = Rows([0.1, 0.9] * 4, [False, True] * 4, 0.5)
+    by = {"a": ["x & b=p", "x"] * 4, "b": ["p"] * 8}
+    with pytest.raises(UsageError, match="called 'a=x & b=p'"):
+        sliced(rows, by, minimum=1, fewest=1, together=[{"a": "x", "b": "p"}])

@@ -746,7 +746,7 @@ SENTENCES = {
         ({"missing": ("code",)}, "no code is recorded", None),
     ],
     "requirements": [
-        ({}, "all 1 requirements hold", None),
+        ({}, "the requirement holds", None),
         ({"verdicts": ()}, "there is no validation to read metrics from", None),
     ],
 }  # fmt: skip

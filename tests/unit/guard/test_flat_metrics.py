@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineage.guard.expressions import Budget, value_at
-from lineage.guard.flat_metrics import LONGEST, MOST, flattened
+from lineage.guard.flat_metrics import LONGEST, MOST, flattened, tells_no_worth
 
 KEYS = st.text('ab."é ', max_size=3)
 LEAVES = (
@@ -42,3 +42,12 @@ def test_no_more_than_some_are_found_and_those_that_lie_on_top_first():
     assert len(flattened(deep | {"a": 1})) == MOST
     assert "a" in flattened(deep | {"a": 1})
     assert flattened({"x" * LONGEST: 1, "y" * (LONGEST + 1): 1}) == {"x" * LONGEST: 1.0}
+
+
+def test_what_a_run_took_and_what_is_of_which_column_is_no_worth():
+    names = ["auc", "command.seconds", "attributions.share.age", "leakage.found.groups.plan"]
+    assert [name for name in (*names, "leakage.rows", "commands") if not tells_no_worth(name)] == [
+        "auc",
+        "leakage.rows",
+        "commands",
+    ]

@@ -92,7 +92,8 @@ def test_of_many_columns_some_are_named(number, ending):
 
 def test_the_remedy_names_the_pipeline_that_is_to_run():
     _, _, remedy = check(seen(FAR), own_pipeline="blake3:other")
-    assert f"--pipeline churn@{pipeline('old').xxh3.short} --profile DATA)" in remedy
+    old = f"churn@{pipeline('old').xxh3.short}"
+    assert f"--pipeline {old} --profile DATA, where {old} is checked out)" in remedy
     by_run = EnvironmentPolicy(like_production=REQUIRE, evidence=Evidence((Basis.RUN,)))
     facts = dataclasses.replace(GOOD, policy=by_run, seen=seen(FAR), serving_metrics={})
     remedy = typed(decide(facts).check(CODE).remedy)

@@ -44,6 +44,20 @@ def test_a_run_tells_its_environment():
     assert RunEnvironment.from_json(found.to_json()) == found
 
 
+def test_what_dvc_alone_imports_is_none_of_the_environment():
+    evaluate = "src/evaluate.py"
+    by_dvc = dataclasses.replace(
+        RUN,
+        distributions=(
+            Distribution("Scikit_Learn", "1.7.0", (evaluate,)),
+            Distribution("numpy", "2.4.6", ("dvc", evaluate)),
+            Distribution("dvc-data", "3.18.3", ("dvc",)),
+            Distribution("fsspec", "2026.9.0", ("-m dvc",)),
+        ),
+    )
+    assert of(by_dvc) == of(RUN)
+
+
 def test_runs_of_one_validation_are_one_environment():
     other = dataclasses.replace(
         RUN,
