@@ -247,12 +247,19 @@ def test_a_host_keeps_what_it_has_where_what_is_declared_cannot_be_had(
             time.sleep(0.05)
         assert (served.value, first.ref) == (second, "churn@1")
         files = project.path / ".lineage/store/files"
-        files.rename(files.with_name("away"))
-        shutil.rmtree(tmp_path / "c")
         with lineage.connect(f"sqlite:///{project.path / '.lineage/registry.db'}") as registry:
-            while any(row["standby"] for row in registry.observations("churn", "production")):
-                assert time.monotonic() < end, "the host says that it holds what is gone"
-                time.sleep(0.05)
+
+            def wait_until_it_holds_the_backup(held: bool) -> None:
+                while held != any(
+                    row["standby"] for row in registry.observations("churn", "production")
+                ):
+                    assert time.monotonic() < end, f"the host never says {held}"
+                    time.sleep(0.05)
+
+            wait_until_it_holds_the_backup(True)
+            files.rename(files.with_name("away"))
+            shutil.rmtree(tmp_path / "c")
+            wait_until_it_holds_the_backup(False)
         moved = project.lineage("rollback", "churn", "--env", "production")
         assert moved.code == 3, "its bytes are gone, and the guard knows"
         files.with_name("away").rename(files)

@@ -169,4 +169,5 @@ def test_no_loss_beside_a_course_lies_over_another(values, told):
         {"start": "2026-11-20T00:00:00Z", "kind": "quiet", "rows": 9, "loss": {"value": value}}
         for value in values
     ]
-    assert [text for _, text in course.course({"windows": windows}).ticks] == told
+    found = {"windows": windows, "months": [], "validated": None}
+    assert [text for _, text in course.course(found).ticks] == told
