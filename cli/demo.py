@@ -180,6 +180,7 @@ def _begin(terminal: Terminal) -> None:
     terminal.run("git config user.name Demo")
     terminal.run("git config user.email demo@example.com")
     terminal.run("dvc init --quiet")
+    (terminal.folder / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
     terminal.run("python export.py 1-4 data/departures.csv")
     terminal.run("dvc add --quiet data/departures.csv")
     terminal.run("lineage init")
