@@ -92,6 +92,9 @@ def test_the_demo_plays_the_whole_story(played):
     metrics = json.loads((folder / "eval/metrics.json").read_text())
     assert metrics["auc"] > 0.65
     assert sorted(metrics["slices"]) == ["carrier_group", "origin"]
+    tracked = subprocess.run(["git", "ls-files"], cwd=folder, capture_output=True, text=True)
+    assert "src/traffic.py" in tracked.stdout
+    assert ".pyc" not in tracked.stdout, "Python writes it anew, and git then leaves no commit"
 
 
 def test_the_rest_of_the_year_says_what_changed_and_what_it_costs(played):

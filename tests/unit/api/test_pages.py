@@ -171,3 +171,20 @@ def test_no_loss_beside_a_course_lies_over_another(values, told):
     ]
     found = {"windows": windows, "months": [], "validated": None}
     assert [text for _, text in course.course(found).ticks] == told
+
+
+def test_what_a_month_lost_is_drawn_above_what_was_gained():
+    starts = ("2026-09-01", "2026-09-02", "2026-10-01")
+    windows = [
+        {"start": f"{day}T00:00:00Z", "kind": "quiet", "rows": 9, "loss": None} for day in starts
+    ]
+    months = [
+        {"start": f"{month}-01T00:00:00Z", "realised": realised}
+        for month, realised in (("2026-09", {"value": 0.64}), ("2026-10", {"value": 0.7}))
+    ]
+    found = {"windows": windows, "months": months, "validated": {"value": 0.68}}
+    lost, gained = course.course(found).realised
+    assert lost.title == "2026-09: realised loss 0.040 of AUC"
+    assert gained.title == "2026-10: realised loss -0.020 of AUC"
+    assert lost.y < gained.y
+    assert lost.x2 - lost.x1 > gained.x2 - gained.x1, "of two days, and of one"

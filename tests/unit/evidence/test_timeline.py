@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from lineage.evidence.detector import changed_columns
 from lineage.evidence.kinds import Event, course, hosts_that_show
 from lineage.evidence.reference import Reference
 from lineage.evidence.timeline import timeline
@@ -145,6 +146,18 @@ def test_alarms_that_are_granted_more_often_come_sooner(reference):
         for granted in (0.01, 50.0)
     )
     assert often < rare
+
+
+def test_nine_tenths_of_what_is_granted_are_aimed_at(reference, monkeypatch):
+    aimed_at = []
+
+    def noted(evidence, granted):
+        aimed_at.append(granted)
+        return changed_columns(evidence, granted)
+
+    monkeypatch.setattr("lineage.evidence.timeline.changed_columns", noted)
+    timeline(reference, days(2, 2, FIRST), alarms_per_year=2.0)
+    assert aimed_at == [pytest.approx(365.25 / (2.0 * 0.9))] * 2, "days in which one is granted"
 
 
 def test_columns_that_vanish_and_empty_windows_say_nothing(reference):
