@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineage.errors import UsageError
+from lineage.errors import CaptureError, UsageError
 from lineage.evidence.attributions import Attributions
 from lineage.hashing.files import hash_path
 
@@ -19,9 +19,8 @@ def attributions_of(path: Path) -> Attributions:
         path: as :func:`~lineage.evidence.reading.attributed.means_of` takes it.
 
     Raises:
-        UsageError: it cannot be read, holds something else than finite numbers, or changed while it
-            was read.
-        CaptureError: its bytes cannot be read.
+        UsageError: it is not there, or holds something else than finite numbers.
+        CaptureError: its bytes cannot be read, or changed while they were.
     """
     from lineage.evidence.reading.attributed import means_of
 
@@ -30,7 +29,7 @@ def attributions_of(path: Path) -> Attributions:
     before = hash_path(path, with_blake3=True)
     means, rows = means_of(path)
     if hash_path(path, with_blake3=True) != before:
-        raise UsageError(
+        raise CaptureError(
             f"{path} changed while it was read.",
             remedy="Let nothing write there meanwhile, and try again.",
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lineage.errors import UsageError
+from lineage.errors import CaptureError, UsageError
+from lineage.evidence.reading import attributed
+from lineage.evidence.reading.attributed import means_of
 from lineage.workflows.attributions_file import attributions_of
 
 FRAME = pd.DataFrame({"Fare": [1.0, -3.0], "fare": [0.5, 0.5], 'a "b"; --': [0, -4]})
@@ -99,25 +100,18 @@ def test_columns_of_parquet_are_numbers_and_few(tmp_path):
             attributions_of(tmp_path / name)
 
 
-def test_a_file_that_changes_meanwhile_is_refused(tmp_path):
-    path, ends = tmp_path / "a.csv", threading.Event()
-
-    def write() -> None:
-        number = 0
-        while not ends.is_set():
-            number += 1
-            (tmp_path / "new").write_text(f"fare\n{number}\n")
-            (tmp_path / "new").replace(path)
-
+def test_a_file_that_changes_meanwhile_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
     path.write_text("fare\n0\n")
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        with pytest.raises(UsageError, match="changed while it was read"):
-            attributions_of(path)
-    finally:
-        ends.set()
-        writer.join()
+
+    def read_and_write(path):
+        found = means_of(path)
+        path.write_text("fare\n1\n")
+        return found
+
+    monkeypatch.setattr(attributed, "means_of", read_and_write)
+    with pytest.raises(CaptureError, match="changed while it was read"):
+        attributions_of(path)
 
 
 def test_what_is_measured_of_a_function_is_read_as_it_is_written(tmp_path):

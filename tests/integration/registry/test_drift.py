@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from dataclasses import replace
 from functools import reduce
+from threading import Event
 
 import pytest
 from sqlalchemy import text
@@ -347,8 +348,15 @@ def test_a_webhook_is_told_of_a_change_once(registry, url):
 def test_it_is_looked_at_beside_whoever_asks(registry):
     pipeline = serve(registry)
     sent(registry, pipeline, profile(days(2, 7, FIRST)))
-    watch = DriftWatch(registry.drifts)
+    asked = Event()
+
+    def look():
+        asked.wait(60)
+        return registry.drifts()
+
+    watch = DriftWatch(look)
     assert watch.known() is None
+    asked.set()
     watch.join()
     assert [(one.ref, one.state) for one in watch.known()] == [("churn@1", "quiet")]
     watch.join()
