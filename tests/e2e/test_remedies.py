@@ -36,6 +36,8 @@ def _constant(node):
 def typed_in(path):
     """The commands that the strings of a module of the command line spell themselves."""
     text = path.read_text(encoding="utf-8")
+    if not TYPED.search(text):
+        return
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.STRING and not token.string.startswith('"""'):
             for match in TYPED.finditer(re.sub(r"\{[^}]*\}", "x", token.string)):

@@ -30,6 +30,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -60,6 +61,15 @@ LOADED_BY_USE = (
     "typer.rich_utils",
 )  # fmt: skip
 """Libraries that a command loads only when it comes to need them."""
+
+DVC_COMMANDS = ("init -q", "add -q data/raw.csv", "repro -q", "status -q")
+COMMANDS = (
+    "init", "register churn", "register churn --json", "validate churn@1 --json",
+    "pipeline capture --json", "pipeline deploy churn --env production", "pipeline diff HEAD .",
+    "promote churn@1 --env production", "guard churn@1 --env production --json", "serving churn",
+    "serving --json", "show churn@1", "show churn@1 --json", "log --json", "versions churn",
+)  # fmt: skip
+"""What is typed before any test, so that libraries have worked out what they keep."""
 
 AS_INSTALLED = LONG or any(name.startswith("COVERAGE_") for name in os.environ)
 
@@ -330,6 +340,7 @@ def _load() -> None:
     for name in (*MAIN.values(), *LOADED_BY_USE):
         importlib.import_module(name)
     _use_a_registry()
+    _use_a_project()
     gc.collect()
     gc.freeze()  # no child touches what all of them share
     _in_huge_pages()
@@ -372,6 +383,43 @@ def _use_a_registry() -> None:
             registry.stores()
             registry.serving("churn", "production")
     registries.replay_migrations()
+
+
+def _use_a_project() -> None:
+    """Let libraries work out once what they keep: patterns, schemas, the readers of types.
+
+    It is done as a user does it, in this process; what is of the project goes with its folder.
+    """
+    from lineage.cli.app import build
+    from lineage.cli.options import State
+    from tqdm import tqdm
+
+    from tests.conftest import ENVIRONMENT, PROJECT, Workspace
+
+    watched, tqdm.monitor_interval = tqdm.monitor_interval, 0  # in a thread of its own
+    dvc = importlib.import_module(MAIN["dvc"]).main
+    usual = {name: getattr(State, name) for name in State.__annotations__}
+    before, here = dict(os.environ), Path.cwd()
+    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as nothing:
+        project = Workspace(Path(folder))
+        os.environ.update(ENVIRONMENT)
+        os.chdir(folder)
+        with contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
+            project.git("init", "--quiet")
+            project.write(PROJECT)
+            for command in DVC_COMMANDS:
+                assert dvc(command.split()) == 0, command
+            project.commit()
+            for command in COMMANDS:
+                words = command.split()
+                assert not build(words)(words, standalone_mode=False), command
+        os.chdir(here)
+    tqdm.monitor_interval = watched
+    os.environ.clear()
+    os.environ.update(before)
+    for name, value in usual.items():
+        setattr(State, name, value)
+    assert threading.active_count() == 1, "a fork has this thread alone"
 
 
 def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[int]) -> None:
