@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from lineage.capture.bounded_yaml import load_strings
 from lineage.capture.dvc import DEFAULT_PARAMS, is_outside, joined, mappings, recorded_digest
-from lineage.capture.dvc_filesystem import guarded
 from lineage.capture.dvc_hash import ALGORITHMS
 from lineage.capture.outside_address import shown_address
+from lineage.capture.parameters.as_dvc import construct
+from lineage.capture.parameters.yaml_nodes import Collection, single
 from lineage.capture.source import WorkingTree
 from lineage.errors import CaptureError
 
@@ -161,14 +161,14 @@ def _typed(text: str, path: str) -> dict[str, Any]:
     Raises:
         CaptureError: it is none, or too large.
     """
-    from dvc.utils.serialize import parse_yaml
-
-    if not isinstance(load_strings(text, path), dict | None):  # which bounds what is read
+    composed = single(text, path)
+    document = construct(composed, path)
+    is_list = isinstance(composed.node, Collection) and not composed.node.is_mapping
+    if is_list or not isinstance(document, dict):
         raise CaptureError(
             f"{path} is not what DVC writes: it is no mapping.",
             remedy=f"Bring back the one that git holds (git checkout -- {path}).",
         )
-    document: dict[str, Any] = guarded(path, lambda: parse_yaml(text, path)) or {}
     return document
 
 
