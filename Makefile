@@ -20,7 +20,7 @@ $(READY): requirements/build.txt requirements/dev.txt pyproject.toml
 	$(INSTALL) --require-hashes -r requirements/build.txt
 	$(INSTALL) --require-hashes -r requirements/dev.txt
 	$(INSTALL) --quiet --editable .
-	$(BIN)/python -m compileall -q -j 0 -x '/(tests|moto|mypyc?|textual|libcst)/' .venv/lib lineage cli api migrations
+	$(BIN)/python -m compileall -q -j 0 -x '/(tests|moto|mypyc?|textual|libcst|pip|setuptools)/' .venv/lib lineage cli api migrations
 	$(BIN)/python -m pip --disable-pip-version-check check
 	touch $(READY)
 
