@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from lineage.contract.requests import NewToken
 from tests.conftest import ENVIRONMENT, Result, Workspace, pipeline
 from tests.support import packages
+from tests.support.once import made_once
 from tests.support.packages import CONFIGURATION, HOST, PROJECT, ROOT, SLIM, uv
 from tests.support.servers import registry_server
 from tests.support.weights import serve_weights, write_weights
@@ -66,23 +67,29 @@ class Host:
         return done.out
 
 
-def installed(home: Path, wheel: Path, lock: str) -> Path:
+def installed(home: Path, wheel: Path, lock: str, *words: str) -> None:
     uv("venv", "--no-python-downloads", "--python", sys.executable, home)
-    install = ("pip", "install", "--python", home, "--no-deps", "--compile-bytecode")
+    install = ("pip", "install", "--python", home, "--no-deps", *words)
     uv(*install, "--require-hashes", "-r", ROOT / f"requirements/{lock}.txt")
     uv(*install, wheel)
     uv("pip", "check", "--python", home)
+
+
+@pytest.fixture(scope="module")
+def wheel(shared_folder):
+    return packages.built(shared_folder, "deploy/host")
+
+
+@pytest.fixture(scope="module")
+def home(wheel, shared_folder):
+    """The environment of most tests, which none changes; it cannot be moved."""
+    home = shared_folder / "host"
+    made_once(
+        shared_folder,
+        "host-installed",
+        lambda _: installed(home, wheel, "host", "--compile-bytecode"),
+    )
     return home
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    return packages.built(tmp_path_factory.mktemp("wheel"), "deploy/host")
-
-
-@pytest.fixture(scope="module")
-def home(wheel, tmp_path_factory):
-    return installed(tmp_path_factory.mktemp("env") / "host", wheel, "host")
 
 
 @pytest.fixture
@@ -125,7 +132,8 @@ def test_a_host_logs_in_follows_pulls_and_reports(kind, host, registry, url, tmp
         s3 = request.getfixturevalue("s3")
         place = new_bucket(s3)
         wheel = request.getfixturevalue("wheel")
-        host.home = installed(tmp_path / "with-s3", wheel, "host-cloud")
+        host.home = tmp_path / "with-s3"
+        installed(host.home, wheel, "host-cloud")
         _is_small(host.home, compiled=False)
         host.env |= CREDENTIALS | {ENDPOINT: s3}
     copy = serve_weights(registry, place.address(), training.path / "weights")

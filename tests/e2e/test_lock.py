@@ -6,17 +6,18 @@ requirements, and lie in an index on loopback beside something newer of each.
 
 from __future__ import annotations
 
-import json
+import functools
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import venv
-import zipfile
+from compileall import compile_dir
 from dataclasses import dataclass, field
-from importlib.metadata import distribution
-from pathlib import Path
+from importlib.metadata import distribution, distributions
+from py_compile import PycInvalidationMode
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,11 +26,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ..conftest import BIN
-from ..support import packages
+from ..support import LONG, packages
+from ..support.once import made_once
 from ..support.packages import CONFIGURATION, HOST, PROJECT, PYTHONS, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HERE = ("build", "runtime", "dev", "host", "host-cloud")
 """The locks whose packages are all in `dev`, and so installed here."""
@@ -44,15 +47,21 @@ PIPS = {
     "oldest": "pip==23.2 --hash=sha256:78e5353a9dda374b462f2054f83a7b63f3f065c98236a68361845c1b0ee7e35f",
     "newest": "pip==26.3 --hash=sha256:f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13",
 }
-LONG = pytest.mark.skipif(
-    not os.environ.get("LINEAGE_LONG_TESTS"), reason="downloads the lock: LINEAGE_LONG_TESTS=1"
-)
-
-
-def _pins(name: str) -> dict[str, str]:
-    """The lines of a lock, by package."""
-    found = PINNED.finditer(LOCKS[name])
-    return {Requirement(each[1]).name: each[0].replace("\\\n", "") for each in found}
+PYTHON = """\
+#!/bin/sh
+# An environment gets the pip that lies here: ensurepip takes four seconds for its own.
+set -e
+case "$*" in
+  "-m venv --without-pip "*) exec {python} "$@" ;;
+  "-m venv "*) ;;
+  *) exec {python} "$@" ;;
+esac
+{python} -m venv --without-pip "$3"
+cp -R {pip}/. "$3"/lib/python*/site-packages
+printf '#!/bin/sh\\nexec "${{0%%/*}}/python" -m pip "$@"\\n' > "$3/bin/pip"
+chmod +x "$3/bin/pip"
+"""
+"""What the scripts start as `python`: `make setup` itself has used `python -m venv` as it is."""
 
 
 def _elsewhere(python: str) -> dict[str, str]:
@@ -106,8 +115,9 @@ def _wanted(name: str) -> list[str]:
     return wanted if name == "runtime" else [*wanted, *_group("dev")]
 
 
-def _requires(package: str) -> list[str]:
-    return distribution(package).requires or []
+@functools.cache
+def _requires(package: str) -> list[Requirement]:
+    return [Requirement(each) for each in distribution(package).requires or ()]
 
 
 @pytest.mark.parametrize("python", PYTHONS)
@@ -132,7 +142,7 @@ def test_a_lock_holds_all_that_its_packages_require_and_nothing_else(name, pytho
             values = _elsewhere(python) | {"extra": extra}
             unread += [
                 requirement
-                for requirement in map(Requirement, _requires(package) if package in here else ())
+                for requirement in (_requires(package) if package in here else ())
                 if requirement.marker is None or requirement.marker.evaluate(values)
             ]
     assert {package for package, _ in read} == set(versions)
@@ -143,25 +153,39 @@ def test_a_lock_holds_all_that_its_packages_require_and_nothing_else(name, pytho
 
 @dataclass
 class Offer:
-    """An index that is served, the variables that point to it, and what it was asked for."""
+    """An index that is served: the variables that point to it, its locks, what it was asked for."""
 
     variables: dict[str, str]
-    locks: dict[str, str]
+    requirements: Path
     asked: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session", params=PIPS)
-def pip(request, tmp_path_factory) -> Path:
-    """A wheel of pip."""
-    return packages.download(PIPS[request.param], tmp_path_factory.mktemp("pip"))
+def _pip(age: str, shared: Path) -> Path:
+    """What lies in an environment that has a pip."""
+
+    def make(folder: Path) -> None:
+        wanted = shared / f"pip-{age}.txt"
+        wanted.write_text(PIPS[age])
+        packages.uv("pip", "install", "--require-hashes", "--target", folder, "-r", wanted)
+        if age == "oldest":  # more than one environment gets it
+            compile_dir(folder, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+
+    return made_once(shared, f"pip-{age}", make)
+
+
+@pytest.fixture(params=PIPS)
+def pip(request, shared_folder) -> Path:
+    return _pip(request.param, shared_folder)
 
 
 @pytest.fixture(scope="session")
-def emptied(tmp_path_factory) -> tuple[Path, dict[str, str]]:
-    """The folder of the index, and the locks with the digests of what lies in it."""
-    top = tmp_path_factory.mktemp("index")
-    tools = tmp_path_factory.mktemp("tools")
-    real = {name: packages.download(pin, tools / name) for name, pin in _pins("build").items()}
+def emptied(shared_folder) -> Path:
+    """The folder of the index; beside it are the locks, with the digests of what lies in it."""
+    return made_once(shared_folder, "emptied", _empty) / "index"
+
+
+def _empty(there: Path) -> None:
+    top, sources = there / "index", 0
     made: dict[str, Path] = {}
     for pin, digests in PINNED.findall(LOCKS["dev"]):
         requirement = Requirement(pin)
@@ -169,51 +193,68 @@ def emptied(tmp_path_factory) -> tuple[Path, dict[str, str]]:
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
         folder = top / name
-        folder.mkdir()
+        folder.mkdir(parents=True)
         packages.wheel(folder, name, NEWER)
-        if name in real:  # they install and build: the two that need their code
-            made[pin] = Path(shutil.copy2(real[name], folder))
-        elif digests.count("--hash") == 1:  # as where there is no wheel, only the source
+        if name in chosen("build"):  # they install and build: the two that need their code
+            made[pin] = packages.installed(folder, name)
+        elif digests.count("--hash") == 1 and not sources:  # where there is no wheel
             made[pin] = packages.source_distribution(folder, name, version)
+            sources += 1
         else:
             metadata = distribution(name).read_text("METADATA") or ""
             fields = NEEDED.findall(metadata.partition("\n\n")[0])
             made[pin] = packages.wheel(folder, name, version, "\n".join([*fields, ""]))
-    hashing = [sys.executable, "-m", "pip", "hash", *made.values()]
-    said = subprocess.run(hashing, check=True, capture_output=True, text=True).stdout
-    lines = dict(zip(made, re.findall(r"--hash=\S+", said), strict=True))
+    assert sources
 
     def replaced(found: re.Match[str]) -> str:
-        return f"{found[1]} \\\n    {lines[found[1]]}\n" if found[1] in lines else found[0]
+        if found[1] not in made:
+            return found[0]
+        digest = hashlib.sha256(made[found[1]].read_bytes()).hexdigest()
+        return f"{found[1]} \\\n    --hash=sha256:{digest}\n"
 
-    return top, {name: PINNED.sub(replaced, text) for name, text in LOCKS.items()}
+    for name, text in LOCKS.items():
+        (there / f"{name}.txt").write_text(PINNED.sub(replaced, text), encoding="utf-8")
 
 
 @pytest.fixture
 def offer(emptied) -> Iterator[Offer]:
-    folder, locks = emptied
     asked: list[str] = []
-    with packages.index(folder, asked) as variables:
-        yield Offer(variables, locks, asked)
+    with packages.index(emptied, asked) as variables:
+        yield Offer(variables, emptied.parent, asked)
 
 
-def _copy(names: list[str], target: Path, locks: dict[str, str]) -> None:
+def _copy(names: list[str], target: Path, requirements: Path) -> None:
     """What is needed to install, with other locks."""
     packages.copy(names, target)
-    for name, text in locks.items():
-        (target / f"requirements/{name}.txt").write_text(text, encoding="utf-8")
+    for lock in requirements.glob("*.txt"):
+        shutil.copy(lock, target / "requirements")
 
 
 def _environment(home: Path, pip: Path) -> None:
     """An environment that holds a pip, as `python -m venv` would make it."""
     venv.create(home, with_pip=False)
+    shutil.copytree(pip, _site(home), dirs_exist_ok=True)
+
+
+def _site(home: Path) -> Path:
     (site,) = home.glob("lib/python*/site-packages")
-    with zipfile.ZipFile(pip) as archive:
-        archive.extractall(site)
+    return site
 
 
-def _run(command: list[str], folder: Path, **variables: str) -> str:
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+@pytest.fixture
+def pythons(shared_folder, tmp_path) -> Path:
+    """A folder whose `python` makes environments in less time, unless it takes any time."""
+    if LONG:
+        return BIN
+    python = tmp_path / "pythons/python"
+    python.parent.mkdir()
+    python.write_text(PYTHON.format(python=sys.executable, pip=_pip("oldest", shared_folder)))
+    python.chmod(0o700)
+    return python.parent
+
+
+def _run(command: list[str], folder: Path, pythons: Path, **variables: str) -> str:
+    path = os.pathsep.join([str(pythons), str(BIN), os.environ["PATH"]])
     done = subprocess.run(
         command, cwd=folder, env={"PATH": path, "HOME": str(folder)} | variables,
         capture_output=True, text=True, timeout=300, check=False,
@@ -224,11 +265,8 @@ def _run(command: list[str], folder: Path, **variables: str) -> str:
 
 def _holds(home: Path, name: str, offer: Offer, project: str = "lineage-guard") -> None:
     """An environment has what the lock says, and the project; nothing newer was fetched."""
-    python, builder = str(home / "bin/python"), Path(f"{home}-build/bin/python")
-    pip = [str(builder) if builder.exists() else python, "-m", "pip", "--python", python]
-    listing = [*pip, "list", "--format=json"]
-    listed = json.loads(_run(listing, home, **offer.variables))
-    found = {canonicalize_name(each["name"]): each["version"] for each in listed}
+    listed = distributions(path=[str(_site(home))])
+    found = {canonicalize_name(each.name): each.version for each in listed}
     assert found.pop(project) == PROJECT["version"]
     builds = chosen("build") if project == "lineage-guard" else {}  # a host's image has none
     assert found == builds | chosen(name)
@@ -240,22 +278,22 @@ TREE = ["Makefile", "requirements", *packages.SOURCES]
 
 
 def test_the_makefile_installs_the_lock_by_the_oldest_and_by_the_newest_pip(pip, offer, tmp_path):
-    _copy(TREE, tmp_path, offer.locks)
+    _copy(TREE, tmp_path, offer.requirements)
     _environment(tmp_path / ".venv", pip)
-    said = _run(["make", "setup"], tmp_path, **offer.variables)
+    said = _run(["make", "setup"], tmp_path, BIN, **offer.variables)
     assert said.rstrip().splitlines()[-2] == "No broken requirements found."
     _holds(tmp_path / ".venv", "dev", offer)
 
 
-def test_the_action_installs_the_lock(offer, tmp_path):
+def test_the_action_installs_the_lock(offer, pythons, tmp_path):
     (script,) = (
         step["run"]
         for step in yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]
         if step["name"] == "Install lineage-guard"
     )
-    _copy(TREE, tmp_path, offer.locks)
+    _copy(TREE, tmp_path, offer.requirements)
     places = {"RUNNER_TEMP": str(tmp_path / "temp"), "GITHUB_ACTION_PATH": str(tmp_path)}
-    _run(["bash", "-c", script], tmp_path, **offer.variables, **places)
+    _run(["bash", "-c", script], tmp_path, pythons, **offer.variables, **places)
     _holds(tmp_path / "temp/lineage-guard", "runtime", offer)
 
 
@@ -266,30 +304,29 @@ def test_the_action_installs_the_lock(offer, tmp_path):
         ("deploy/host/Dockerfile", "host", "lineage-guard-host"),
     ],
 )
-def test_an_image_installs_its_lock(file, lock, project, offer, tmp_path):
+def test_an_image_installs_its_lock(file, lock, project, offer, pythons, tmp_path):
     """The first stage of its Dockerfile: what it copies, and what it runs there."""
     stage = (ROOT / file).read_text().replace("\\\n", "").split("\nFROM ")[1]
     copied = [name for line in re.findall(r"^COPY (.+) \S+$", stage, re.M) for name in line.split()]
     (command,) = re.findall(r"^RUN (.+)$", stage, re.M)
     home = tmp_path / "opt"
     source = tmp_path / "source"
-    _copy(copied, source, offer.locks)
+    _copy(copied, source, offer.requirements)
     command = command.replace("/opt/lineage", str(home)).replace("/opt/build", f"{home}-build")
-    _run(["sh", "-c", command], source, **offer.variables, LOCK=lock)
+    _run(["sh", "-c", command], source, pythons, **offer.variables, LOCK=lock)
     _holds(home, lock, offer, project)
 
 
-@LONG
+@pytest.mark.skipif(not LONG, reason="downloads the lock: LINEAGE_LONG_TESTS=1")
 def test_the_real_lock_installs_while_something_newer_is_offered(pip, emptied, tmp_path):
     """From the index that this machine uses; what is newer is offered beside it."""
-    folder, _ = emptied
     newer = tmp_path / "newer"
     newer.mkdir()
-    for path in folder.glob(f"*/*-{NEWER}-*"):
+    for path in emptied.glob(f"*/*-{NEWER}-*"):
         shutil.copy2(path, newer)
     links = f"{os.environ.get('PIP_FIND_LINKS', '')} {newer}".strip()
     copy = tmp_path / "copy"
-    _copy(TREE, copy, LOCKS)
+    packages.copy(TREE, copy)
     _environment(copy / ".venv", pip)
     subprocess.run(
         ["make", "setup"], cwd=copy, env=os.environ | {"PIP_FIND_LINKS": links}, check=True

@@ -63,8 +63,8 @@ def interpreter(version: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory) -> Path:
-    return built(tmp_path_factory.mktemp("wheel"))
+def wheel(shared_folder) -> Path:
+    return built(shared_folder)
 
 
 @dataclass

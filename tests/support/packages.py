@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import marshal
 import os
 import re
 import shutil
@@ -15,10 +16,15 @@ import tomllib
 import zipfile
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from importlib.machinery import SourceFileLoader
+from importlib.metadata import distribution
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
+
+from .once import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,18 +62,20 @@ def copy(names: list[str], target: Path) -> None:
             shutil.copy2(ROOT / name, target)
 
 
-def built(folder: Path, project: str = ".") -> Path:
-    """The wheel of a project of this repository, built from a copy: its folder, from the top."""
-    copy(SOURCES if project == "." else [*SOURCES, project], folder / "source")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    words = ["--wheel-dir", folder, folder / "source" / project]
-    subprocess.run([*command, *words], check=True, capture_output=True)
-    (path,) = folder.glob("*.whl")
+def built(shared: Path, project: str = ".") -> Path:
+    """The wheel of a project of this repository: its folder, from the top. A run builds it once."""
+
+    def build(folder: Path) -> None:
+        copy(SOURCES if project == "." else [*SOURCES, project], folder / "source")
+        python = ("--no-build-isolation", "--python", sys.executable)
+        uv("build", "--wheel", *python, "--out-dir", folder, folder / "source" / project)
+
+    (path,) = made_once(shared, f"wheel-{PurePath(project).name}", build).glob("*.whl")
     return path
 
 
 def uv(*words: str | Path) -> None:
-    """Run uv, which is quicker than pip and installs the same."""
+    """Run uv, which is quicker than pip and builds and installs the same."""
     command = [Path(sys.executable).with_name("uv"), *words, "--system-certs"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -88,6 +96,31 @@ def wheel(folder: Path, name: str, version: str, metadata: str = "") -> Path:
     return path
 
 
+def installed(folder: Path, name: str) -> Path:
+    """Write the wheel of a package as it is installed here; its modules come compiled."""
+    found = distribution(name)
+    stem = f"{canonicalize_name(name).replace('-', '_')}-{found.version}"
+    record = f"{stem}.dist-info/RECORD"
+    path = folder / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in map(str, found.files or ()):
+            if file.startswith("..") or file.endswith(".pyc") or file == record:
+                continue
+            source = Path(str(found.locate_file(file)))
+            archive.write(source, file)
+            if source.suffix == ".py":
+                archive.writestr(cache_from_source(file), compiled(source))
+        archive.writestr(record, "".join(f"{each},,\n" for each in (*archive.namelist(), record)))
+    return path
+
+
+def compiled(source: Path) -> bytes:
+    """What Python loads for a module wherever the module lies, and asks of it nothing."""
+    code = SourceFileLoader(source.stem, str(source)).get_code(source.stem)
+    unchecked = (1).to_bytes(4, "little") + source_hash(source.read_bytes())
+    return MAGIC_NUMBER + unchecked + marshal.dumps(code)
+
+
 def source_distribution(folder: Path, name: str, version: str) -> Path:
     """Write a source distribution, which pip has to build with setuptools."""
     files = {
@@ -103,24 +136,14 @@ def source_distribution(folder: Path, name: str, version: str) -> Path:
     return path
 
 
-def download(requirement: str, folder: Path) -> Path:
-    """Fetch one wheel from the index that this machine uses."""
-    folder.mkdir(exist_ok=True)
-    wanted = folder / "wanted.txt"
-    wanted.write_text(requirement)
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-r", wanted, "-d", folder],
-        check=True,
-    )  # fmt: skip
-    (path,) = folder.glob("*.whl")
-    return path
-
-
 @contextmanager
 def index(folder: Path, asked: list[str]) -> Iterator[dict[str, str]]:
     """Serve a folder of projects; the variables by which pip knows this index and no other."""
 
     class Handler(SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # of one connection there are hundreds of requests
+        disable_nagle_algorithm = True
+
         def log_message(self, *_: object) -> None:
             asked.append(self.path)
 
@@ -132,7 +155,7 @@ def index(folder: Path, asked: list[str]) -> Iterator[dict[str, str]]:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}",
             "PIP_NO_CACHE_DIR": "1",
-            "PIP_NO_COMPILE": "1",
+            "PIP_NO_COMPILE": "0",  # as pip reads it: do not compile
         }
     finally:
         server.shutdown()
