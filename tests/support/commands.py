@@ -109,20 +109,27 @@ def fork(
 
 
 def start(
-    words: Sequence[str | Path], cwd: Path, env: Mapping[str, str], *, pipe: bool = False
+    words: Sequence[str | Path],
+    cwd: Path,
+    env: Mapping[str, str],
+    *,
+    pipe: bool = False,
+    errors: int | None = None,
 ) -> subprocess.Popen[str] | Forked:
-    """Start a command of ours, or ``python -m`` a module, that the test may kill; forked too.
+    """Start a command of ours, a script, or ``python -m`` a module, that the test may end; forked too.
 
-    ``pipe`` makes its output a stream to read from; it says nothing otherwise.
+    ``pipe`` makes its output a stream to read from, ``errors`` is where it writes what goes wrong; it
+    says nothing otherwise.
     """
     if AS_INSTALLED:
         out = subprocess.PIPE if pipe else subprocess.DEVNULL
+        err = None if pipe else subprocess.DEVNULL
         return subprocess.Popen(
             words, cwd=cwd, env=env, text=True, stdin=subprocess.DEVNULL, stdout=out,
-            stderr=None if pipe else subprocess.DEVNULL,
+            stderr=err if errors is None else errors,
         )  # fmt: skip
     if not pipe:
-        return Forked(words, cwd, env, _nothing(), _nothing())
+        return Forked(words, cwd, env, _nothing(), _nothing() if errors is None else errors)
     source, sink = os.pipe()
     process = Forked(words, cwd, env, sink, 2)
     os.close(sink)
@@ -184,9 +191,16 @@ class Forked:
 
     def kill(self) -> None:
         """End it, and nothing that it started."""
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, what: signal.Signals) -> None:
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, what)
 
 
 def run_installed(
