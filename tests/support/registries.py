@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Fill = Callable[[Registry], None]
 
-TEMPLATE = "registry_template"
+BARE, TEMPLATE = "registry_bare", "registry_template"
 OURS = f"registry_{WORKER}_"
 _NUMBERS = itertools.count()
 _SHARED: list[Path] = []
@@ -77,6 +77,15 @@ def make_registry(url: str, fill: Fill | None = None) -> None:
     else:
         migrate(url)
         _filled(url, fill)
+
+
+def make_bare(url: str) -> None:
+    """The same as the migrations leave it: nothing has happened in it."""
+    if url.startswith(PREFIX):
+        path_of(url).write_bytes(_migrated())
+    else:
+        server, name = _server_and_name(url)
+        _execute(server, _copying(name, BARE))
 
 
 def replay_migrations() -> None:
@@ -196,8 +205,10 @@ def _prepare(server: str) -> None:
     if not _execute(server, f"SELECT FROM pg_database WHERE datname = '{TEMPLATE}'"):
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             _execute(server, f"ALTER SYSTEM SET {setting} = off")
-        _execute(server, "SELECT pg_reload_conf()", _copying(TEMPLATE, "template1"))
-        migrate(_url(server, TEMPLATE))
+        _execute(server, "SELECT pg_reload_conf()", _copying(BARE, "template1"))
+        upgrade(_url(server, BARE))
+        _execute(server, _copying(TEMPLATE, BARE))
+        _filled(_url(server, TEMPLATE), _make_environments)
 
 
 @contextmanager
