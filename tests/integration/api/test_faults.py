@@ -102,6 +102,7 @@ def test_a_database_that_goes_away_and_comes_back_costs_no_acknowledged_write(ow
                 if answer.status_code == 200:
                     promoted.append(answer.json()["revision"])
                     number = 5 - number
+                    time.sleep(0.01)
                 else:
                     assert answer.headers["retry-after"] == "1"
                     time.sleep(0.02)
