@@ -344,6 +344,7 @@ def _load() -> None:
     for name in (*MAIN.values(), *LOADED_BY_USE):
         importlib.import_module(name)
     _use_a_registry()
+    _make_a_client()
     gc.collect()
     gc.freeze()  # no child touches what all of them share
     _in_huge_pages()
@@ -386,6 +387,17 @@ def _use_a_registry() -> None:
             registry.stores()
             registry.serving("churn", "production")
     registries.replay_migrations()
+
+
+def _make_a_client() -> None:
+    """Let botocore read what a client of S3 needs; nobody is asked for anything."""
+    import boto3
+    import pytest
+
+    from tests.support.weights_stores import read_once
+
+    read_once(pytest.MonkeyPatch())
+    boto3.client("s3", region_name="us-east-1")
 
 
 def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[int]) -> None:

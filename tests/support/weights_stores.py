@@ -110,7 +110,7 @@ def s3_server() -> Iterator[str]:
     with connection, pytest.MonkeyPatch.context() as patch:
         address = connection.recv(100).decode()
         assert address, "the S3 server does not start"
-        _read_once(patch)
+        read_once(patch)
         patch.setitem(CREDENTIALS, ENDPOINT, address)
         yield address
 
@@ -141,7 +141,7 @@ def serve_s3(listener: int) -> None:
     server.stop()
 
 
-def _read_once(patch: pytest.MonkeyPatch) -> None:
+def read_once(patch: pytest.MonkeyPatch) -> None:
     """Let botocore do once what each client does alike.
 
     It looks through its files and reads them, tells whether its own functions take what they are
