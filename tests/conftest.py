@@ -301,6 +301,12 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own if WORKER == "alone" else own.parent
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once(shared_folder: Path) -> None:
+    """What migrations end in, for all processes of this run."""
+    registries.share_migrated(shared_folder)
+
+
 @pytest.fixture(scope="session")
 def postgresql_server(shared_folder: Path) -> Iterator[str]:
     """A real PostgreSQL server; the URL of its first database."""

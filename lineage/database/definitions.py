@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lineage.database import catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -61,15 +61,28 @@ def without_comparison(connection: Connection) -> Iterator[str]:
 
 def dangling(connection: Connection) -> Iterator[str]:
     """The keys of PostgreSQL that point to nothing: somebody switched off what holds them."""
-    for child, parent, own, other in connection.exec_driver_sql(catalog.KEYS).all():
-        same = " AND ".join(f"p.{a} = c.{b}" for a, b in zip(other, own, strict=True))
-        whole = " AND ".join(f"c.{column} IS NOT NULL" for column in own)
-        query = (
-            f"SELECT 1 FROM {child} c WHERE {whole} AND NOT EXISTS "  # nosec B608 # noqa: S608 - catalog's names
-            f"(SELECT 1 FROM {parent} p WHERE {same}) LIMIT 1"
-        )
-        if connection.exec_driver_sql(query.replace("%", "%%")).first() is not None:
-            yield f"a row of {child} points to no {parent}"
+    keys = connection.exec_driver_sql(catalog.KEYS).all()
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        query = f"SELECT {', '.join(_is_dangling(*key) for key in some)}"
+        found = connection.exec_driver_sql(query.replace("%", "%%")).one()
+        for (child, parent, *_), dangles in zip(some, found, strict=True):
+            if dangles:
+                yield f"a row of {child} points to no {parent}"
+
+
+def _is_dangling(child: str, parent: str, own: Sequence[str], other: Sequence[str]) -> str:
+    """Whether a row's key points to nothing, in SQL."""
+    same = " AND ".join(f"p.{a} = c.{b}" for a, b in zip(other, own, strict=True))
+    whole = " AND ".join(f"c.{column} IS NOT NULL" for column in own)
+    return (
+        f"EXISTS (SELECT 1 FROM {child} c WHERE {whole} AND NOT EXISTS "  # nosec B608 # noqa: S608 - catalog's names
+        f"(SELECT 1 FROM {parent} p WHERE {same}))"
+    )
+
+
+_AT_ONCE: Final = 100
+"""Keys that are looked at by one statement."""
 
 
 _SQLITE: Final = (

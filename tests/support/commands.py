@@ -119,20 +119,27 @@ def fork(
 
 
 def start(
-    words: Sequence[str | Path], cwd: Path, env: Mapping[str, str], *, pipe: bool = False
+    words: Sequence[str | Path],
+    cwd: Path,
+    env: Mapping[str, str],
+    *,
+    pipe: bool = False,
+    errors: int | None = None,
 ) -> subprocess.Popen[str] | Forked:
-    """Start a command of ours, or ``python -m`` a module, that the test may kill; forked too.
+    """Start a command of ours, a script, or ``python -m`` a module, that the test may end; forked too.
 
-    ``pipe`` makes its output a stream to read from; it says nothing otherwise.
+    ``pipe`` makes its output a stream to read from, ``errors`` is where it writes what goes wrong; it
+    says nothing otherwise.
     """
     if AS_INSTALLED:
         out = subprocess.PIPE if pipe else subprocess.DEVNULL
+        err = None if pipe else subprocess.DEVNULL
         return subprocess.Popen(
             words, cwd=cwd, env=env, text=True, stdin=subprocess.DEVNULL, stdout=out,
-            stderr=None if pipe else subprocess.DEVNULL,
+            stderr=err if errors is None else errors,
         )  # fmt: skip
     if not pipe:
-        return Forked(words, cwd, env, _nothing(), _nothing())
+        return Forked(words, cwd, env, _nothing(), _nothing() if errors is None else errors)
     source, sink = os.pipe()
     process = Forked(words, cwd, env, sink, 2)
     os.close(sink)
@@ -194,9 +201,16 @@ class Forked:
 
     def kill(self) -> None:
         """End it, and nothing that it started."""
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, what: signal.Signals) -> None:
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, what)
 
 
 def run_installed(
@@ -341,6 +355,7 @@ def _load() -> None:
         importlib.import_module(name)
     _use_a_registry()
     _use_a_project()
+    _make_a_client()
     gc.collect()
     gc.freeze()  # no child touches what all of them share
     _in_huge_pages()
@@ -420,6 +435,17 @@ def _use_a_project() -> None:
     for name, value in usual.items():
         setattr(State, name, value)
     assert threading.active_count() == 1, "a fork has this thread alone"
+
+
+def _make_a_client() -> None:
+    """Let botocore read what a client of S3 needs; nobody is asked for anything."""
+    import boto3
+    import pytest
+
+    from tests.support.weights_stores import read_once
+
+    read_once(pytest.MonkeyPatch())
+    boto3.client("s3", region_name="us-east-1")
 
 
 def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,6 +36,7 @@ def made_once(folder: Path, name: str, make: Callable[[Path], None]) -> Path:
     with one_at_a_time(folder, name):
         if not target.exists():
             making = folder / f"{name}.making"
+            shutil.rmtree(making, ignore_errors=True)  # of whoever came first, and failed
             making.mkdir()
             make(making)
             making.rename(target)

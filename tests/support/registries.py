@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
+import json
 import os
 import sqlite3
 import tempfile
@@ -22,28 +23,33 @@ from lineage.database.engine import open_engine, transaction
 from lineage.database.schema import upgrade
 from lineage.identity.components import EnvironmentKind
 from lineage.registry_url import PREFIX, path_of
-from tests.support.once import WORKER, one_at_a_time
+from tests.support.once import WORKER, made_once, one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
     from lineage.registry.registry import Registry
 
     Fill = Callable[[Registry], None]
 
-TEMPLATE = "registry_template"
+BARE, TEMPLATE = "registry_bare", "registry_template"
 OURS = f"registry_{WORKER}_"
 _NUMBERS = itertools.count()
+_SHARED: list[Path] = []
+"""Where the processes of a run share what one of them made."""
 
 
 def migrate(url: str) -> None:
     """Make a registry as its owner does, with an environment of each kind."""
     upgrade(url)
-    with connect(url) as registry:
-        registry.create_environment("production", EnvironmentKind.PRODUCTION, actor="tester")
-        registry.create_environment("staging", EnvironmentKind.EXPERIMENTAL, actor="tester")
+    _filled(url, _make_environments)
+
+
+def _make_environments(registry: Registry) -> None:
+    registry.create_environment("production", EnvironmentKind.PRODUCTION, actor="tester")
+    registry.create_environment("staging", EnvironmentKind.EXPERIMENTAL, actor="tester")
 
 
 def migrate_to(url: str, revision: str) -> None:
@@ -73,6 +79,15 @@ def make_registry(url: str, fill: Fill | None = None) -> None:
         _filled(url, fill)
 
 
+def make_bare(url: str) -> None:
+    """The same as the migrations leave it: nothing has happened in it."""
+    if url.startswith(PREFIX):
+        path_of(url).write_bytes(_migrated())
+    else:
+        server, name = _server_and_name(url)
+        _execute(server, _copying(name, BARE))
+
+
 def replay_migrations() -> None:
     """From now on this process makes an empty file a registry by the statements that end in one.
 
@@ -80,7 +95,7 @@ def replay_migrations() -> None:
     registry of before, are migrated.
     """
     migrated = sqlite3.connect(":memory:")
-    migrated.deserialize(_file(None, environments=False))
+    migrated.deserialize(_migrated())
     begin, *statements, commit = migrated.iterdump()
     assert (begin, commit) == ("BEGIN TRANSACTION;", "COMMIT;")
     migrate_it = schema._migrate
@@ -95,14 +110,50 @@ def replay_migrations() -> None:
     schema._migrate = replay
 
 
+def share_migrated(folder: Path) -> None:
+    """Let the processes of a run that share a folder have what migrations end in made by one of them.
+
+    That is the file that all others are copies of, and the definitions that a check expects.
+    """
+
+    def once(name: str, make: Callable[..., dict[str, str]]) -> Callable[..., dict[str, str]]:
+        def shared(*words: Engine) -> dict[str, str]:
+            def write(into: Path) -> None:
+                (into / "made.json").write_text(json.dumps(make(*words)), encoding="utf-8")
+
+            made = made_once(folder, name, write) / "made.json"
+            found: dict[str, str] = json.loads(made.read_text(encoding="utf-8"))
+            return found
+
+        return shared
+
+    schema._on_sqlite = once("made_on_sqlite", schema._on_sqlite)
+    schema._on_postgresql = once("made_on_postgresql", schema._on_postgresql)
+    _SHARED.append(folder)
+
+
 @functools.cache
-def _file(fill: Fill | None, *, environments: bool = True) -> bytes:
-    """A registry in a file."""
+def _migrated() -> bytes:
+    """A registry in a file, as the migrations leave it."""
+    if _SHARED:
+        return (made_once(_SHARED[0], "migrated", _upgrade_in) / "registry.db").read_bytes()
     with tempfile.TemporaryDirectory() as folder:
-        url = f"{PREFIX}{folder}/registry.db"
-        (migrate if environments else upgrade)(url)
-        _filled(url, fill)
+        _upgrade_in(Path(folder))
         return (Path(folder) / "registry.db").read_bytes()
+
+
+def _upgrade_in(folder: Path) -> None:
+    upgrade(f"{PREFIX}{folder}/registry.db")
+
+
+@functools.cache
+def _file(fill: Fill | None) -> bytes:
+    """A registry in a file, with an environment of each kind, and filled."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registry.db"
+        path.write_bytes(_migrated() if fill is None else _file(None))
+        _filled(f"{PREFIX}{path}", fill or _make_environments)
+        return path.read_bytes()
 
 
 @functools.cache
@@ -154,8 +205,10 @@ def _prepare(server: str) -> None:
     if not _execute(server, f"SELECT FROM pg_database WHERE datname = '{TEMPLATE}'"):
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             _execute(server, f"ALTER SYSTEM SET {setting} = off")
-        _execute(server, "SELECT pg_reload_conf()", _copying(TEMPLATE, "template1"))
-        migrate(_url(server, TEMPLATE))
+        _execute(server, "SELECT pg_reload_conf()", _copying(BARE, "template1"))
+        upgrade(_url(server, BARE))
+        _execute(server, _copying(TEMPLATE, BARE))
+        _filled(_url(server, TEMPLATE), _make_environments)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from lineage.identity.components import Kind, Weights
 from lineage.weights import upload
 from lineage.weights.copies import Copy, CopyState, StoredWeights
 from lineage.weights.store import open_store
-from tests.conftest import captured, captured_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +55,11 @@ def write_weights(folder: Path) -> None:
 
 def serve_weights(registry: Any, place: StoreAddress, source: Path) -> NewCopy:
     """Let churn@1 serve in production, its weights in a store; where they are there."""
+    from tests.conftest import (
+        captured,
+        captured_pipeline,
+    )  # not for the processes that move weights
+
     weights = weights_of(source)
     copy = upload.put(open_store(place), source, weights, follow=follow_any)
     version = captured("1", "old")

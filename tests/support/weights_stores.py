@@ -11,13 +11,16 @@ import select
 import shutil
 import socket
 import threading
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.hooks
 import pytest
 from botocore.config import Config
+from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader, Loader
 
 from lineage.weights.copies import StoreAddress
@@ -107,15 +110,18 @@ def s3_server() -> Iterator[str]:
     with connection, pytest.MonkeyPatch.context() as patch:
         address = connection.recv(100).decode()
         assert address, "the S3 server does not start"
-        _read_once(patch)
+        read_once(patch)
         patch.setitem(CREDENTIALS, ENDPOINT, address)
         yield address
 
 
 def serve_s3(listener: int) -> None:
     """Serve until nobody is connected any more; who connects is told the address."""
+    from moto import backends
     from moto.server import ThreadedMotoServer
 
+    modules = frozenset(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules  # it looks through its files twice a request
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
@@ -135,11 +141,22 @@ def serve_s3(listener: int) -> None:
     server.stop()
 
 
-def _read_once(patch: pytest.MonkeyPatch) -> None:
-    """Let botocore look through its files and read each of them once, not once a client."""
+def read_once(patch: pytest.MonkeyPatch) -> None:
+    """Let botocore do once what each client does alike.
+
+    It looks through its files and reads them, tells whether its own functions take what they are
+    given, finds the newer names of events, and reads the authorities that it trusts.
+    """
+    from aiobotocore.httpsession import AIOHTTPSession
+
     read, look = JSONFileLoader.load_file, Loader.list_available_services
     patch.setattr(JSONFileLoader, "load_file", _kept(read))
     patch.setattr(Loader, "list_available_services", _kept(look))
+    patch.setattr(EventAliaser, "_alias_event_name", _kept(EventAliaser._alias_event_name))
+    patch.setattr(
+        botocore.hooks, "accepts_kwargs", _kept_by_function(botocore.hooks.accepts_kwargs)
+    )
+    patch.setattr(AIOHTTPSession, "_build_verify_context", _trusting(AIOHTTPSession))
 
 
 def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,6 +171,34 @@ def _kept(method: Callable[..., Any]) -> Callable[..., Any]:
         return kept[key]
 
     return answer
+
+
+def _kept_by_function(ask: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What is asked of a function, or of a method, kept for as long as that function lives."""
+    kept = weakref.WeakKeyDictionary[Any, Any]()
+
+    def answer(handler: Any) -> Any:
+        function = getattr(handler, "__func__", handler)
+        if function not in kept:
+            kept[function] = ask(handler)
+        return kept[function]
+
+    return answer
+
+
+def _trusting(http: type) -> Callable[[Any], Any]:
+    """What a client without a certificate of its own trusts, read once for each setting."""
+    build: Callable[[Any], Any] = vars(http)["_build_verify_context"]
+    built: dict[object, Any] = {}
+
+    def shared(session: Any) -> Any:
+        if session._cert_file:
+            return build(session)
+        if session._verify not in built:
+            built[session._verify] = build(session)
+        return built[session._verify]
+
+    return shared
 
 
 @functools.cache

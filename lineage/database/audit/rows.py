@@ -45,8 +45,11 @@ class Rows:
     """Checks the rows of all tables that are told."""
 
     def __init__(self, session: Session) -> None:
+        self._session = session
         became = names.renamed(session.connection())
         self._tables = [_Table(session, told, became) for told in TOLD.values()]
+        for table in self._having([table.telling for table in self._tables]):
+            table.begin()
         self._told = {table.told.table for table in self._tables}
         self._begun = False
         self._said = False
@@ -69,8 +72,18 @@ class Rows:
 
     def end(self) -> Iterator[str]:
         """Rows that name no event, or one that is not there."""
+        astray = self._having([table.stray for table in self._tables])
         for table in self._tables:
             yield from table.end()
+            if table in astray:
+                yield from table.strays()
+
+    def _having(self, conditions: Sequence[str]) -> list[_Table]:
+        """The tables with rows for which a condition holds: all are asked at once, few have any."""
+        wanted = zip(self._tables, conditions, strict=True)
+        exist = [f"EXISTS (SELECT 1 FROM {t.told.table} WHERE {holds})" for t, holds in wanted]  # nosec B608 # noqa: S608
+        found = self._session.connection().execute(text(f"SELECT {', '.join(exist)}")).one()
+        return [table for table, has_any in zip(self._tables, found, strict=True) if has_any]
 
     @property
     def _before(self) -> str:
@@ -98,12 +111,20 @@ class _Table:
                      for column in told.key]  # fmt: skip
         listed = ", ".join(f'"{column}"' for column in (told.event, *self._columns))
         query = f"SELECT {listed} FROM {told.table} WHERE {{}} ORDER BY {told.event}"  # nosec B608 # noqa: S608
-        self._strays = text(query.format(f"{told.event} IS NULL OR {told.event} < 1"))
-        self._rows = iter(self._stream(text(query.format(f"{told.event} >= 1"))))
-        self._next: Sequence[Any] | None = next(self._rows, None)
+        self.telling = f"{told.event} >= 1"
+        self.stray = f"{told.event} IS NULL OR {told.event} < 1"
+        self._told_rows = text(query.format(self.telling))
+        self._strays = text(query.format(self.stray))
+        self._rows: Iterator[Sequence[Any]] = iter(())
+        self._next: Sequence[Any] | None = None
         same = " AND ".join(f'"{c}" = :{_BIND}{n}' for n, c in enumerate(told.key))
         self._newest = text(f"SELECT {told.event} FROM {told.table} WHERE {same}")  # nosec B608 # noqa: S608
         self._known: dict[tuple[Any, ...], int | None] = {}
+
+    def begin(self) -> None:
+        """Read the first row that names an event: there is one."""
+        self._rows = iter(self._stream(self._told_rows))
+        self._next = next(self._rows, None)
 
     def see(self, seq: int, rows: Any) -> Iterator[str]:  # noqa: ANN401 - whatever an event holds
         """Compare the rows that name an event with those that it tells."""
@@ -138,12 +159,15 @@ class _Table:
                 yield row
 
     def end(self) -> Iterator[str]:
-        """Rows that no event tells."""
+        """Rows that name an event which is not there."""
         while self._next is not None:
             number, *row = self._next
             named = self._name(self._key_of(row, number))
             yield f"{named} names event {number}, which is not there"
             self._next = next(self._rows, None)
+
+    def strays(self) -> Iterator[str]:
+        """Rows that name no event."""
         for number, *row in self._stream(self._strays):
             yield f"{self._name(self._key_of(row, number))} was added: it names no event"
 

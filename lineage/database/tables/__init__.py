@@ -11,6 +11,7 @@ Making a table's class takes milliseconds, so each is made when it is first name
 few of them.
 """
 
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+@cache
 def load_all() -> None:
     """Make every class, so that ``SQLModel.metadata`` is the whole schema."""
     for module in _MODULES:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -30,6 +29,7 @@ from tests.conftest import (
     captured_pipeline,
     make_registry,
 )
+from tests.support import commands
 from tests.support.registries import make_empty, new_cluster
 from tests.support.servers import registry_server
 
@@ -102,6 +102,7 @@ def test_a_database_that_goes_away_and_comes_back_costs_no_acknowledged_write(ow
                 if answer.status_code == 200:
                     promoted.append(answer.json()["revision"])
                     number = 5 - number
+                    time.sleep(0.01)
                 else:
                     assert answer.headers["retry-after"] == "1"
                     time.sleep(0.02)
@@ -112,6 +113,7 @@ def test_a_database_that_goes_away_and_comes_back_costs_no_acknowledged_write(ow
                 asked = time.monotonic()
                 answer = client.get(f"{address}{SLOT}")
                 statuses.append((asked, "read", answer.status_code))
+                time.sleep(0.01)
 
     def asked_since(moment: float, status: int) -> set[str]:
         return {kind for asked, kind, code in statuses if asked > moment and code == status}
@@ -247,15 +249,17 @@ def test_a_disk_that_is_full_is_503_and_leaves_all_as_it_was(tmp_path):
     url = f"sqlite:///{tmp_path / 'registry.db'}"
     _fill(url)
     size = (tmp_path / "registry.db").stat().st_size
-    code = (
-        "import resource, sys, uvicorn; from lineage.api.app import create_app; "
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY)); "
-        "uvicorn.run(create_app(), port=int(sys.argv[1]), log_level='error')"
+    script = tmp_path / "serve.py"
+    script.write_text(
+        "import resource, sys, uvicorn; from lineage.api.app import create_app\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.RLIM_INFINITY))\n"
+        "uvicorn.run(create_app(), port=int(sys.argv[1]), log_level='error')\n"
     )
     port = _free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-c", code, str(port)],
-        env=ENVIRONMENT | {"LINEAGE_REGISTRY": url, "LINEAGE_NO_AUTH": "1"},
+    server = commands.start(
+        [sys.executable, script, str(port)],
+        tmp_path,
+        ENVIRONMENT | {"LINEAGE_REGISTRY": url, "LINEAGE_NO_AUTH": "1"},
     )
     try:
         address = f"http://127.0.0.1:{port}"
@@ -302,25 +306,30 @@ def _wait(address: str) -> None:
 
 
 @BOTH
-def test_replicas_that_start_on_an_empty_database_at_once_make_one_schema(database):
+def test_replicas_that_start_on_an_empty_database_at_once_make_one_schema(database, tmp_path):
     make_empty(database)
     ports = [_free_port() for _ in range(3)]
-    servers = [
-        subprocess.Popen(
-            [BIN / "lineage", "serve", "--migrate", "--no-auth", "--port", str(port)],
-            env=ENVIRONMENT | {"LINEAGE_REGISTRY": database},
-            stderr=subprocess.PIPE,
-        )
-        for port in ports
-    ]
+    said = tmp_path / "errors.txt"
+    with said.open("ab") as errors:
+        servers = [
+            commands.start(
+                [str(BIN / "lineage"), "serve", "--migrate", "--no-auth", "--port", str(port)],
+                tmp_path,
+                ENVIRONMENT | {"LINEAGE_REGISTRY": database},
+                errors=errors.fileno(),
+            )
+            for port in ports
+        ]
     try:
         for port in ports:
             _wait(f"http://127.0.0.1:{port}")
     finally:
         for server in servers:
             server.terminate()
-        errors = [server.communicate(timeout=30)[1].decode() for server in servers]
-    assert not any("Traceback" in text for text in errors), errors
+        ends = [server.wait(timeout=30) for server in servers]
+    assert ends == [-signal.SIGTERM] * 3
+    assert "Started" in (text := said.read_text(encoding="utf-8"))
+    assert "Traceback" not in text, text
     with connect(database) as registry:
         assert registry.check().problems == ()
 

@@ -143,6 +143,8 @@ def test_each_binding_opens_its_own_and_tells_nothing_of_others(world):
             wrong.append(f"{_label(row, thing, name)}: {answer.status_code} {answer.text[:300]}")
         said = f"{row.url(thing)} {row.body(thing) if row.body else ''}"
         for secret in secrets[name]:
+            if secret not in answer.text:
+                continue
             words = set(re.findall(rf"[\w:-]*{re.escape(secret)}[\w-]*", answer.text))
             told = sorted(word for word in words if word not in said)
             wrong.extend(f"{_label(row, thing, name)} tells {word}" for word in told)

@@ -181,6 +181,21 @@ def test_a_row_that_was_put_back_is_told_by_its_events(database):
     )
 
 
+@BOTH
+def test_a_row_that_names_no_event_is_found_in_each_table_and_one_of_a_missing_event_too(database):
+    make_registry(database, fill)
+    with _owner(database) as connection:
+        assert _problems(connection) == ()
+        for number, says in ((0, "was added: it names no event"), (777_777, "names event 777777")):
+            for table in ("environment", "validation"):
+                connection.exec_driver_sql("SAVEPOINT before")
+                connection.exec_driver_sql(f"UPDATE {table} SET event = {number}")
+                found = [problem for problem in _problems(connection) if says in problem]
+                assert found
+                assert all(problem.startswith(f"{table} (") for problem in found)
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT before")
+
+
 def test_all_that_no_event_holds_is_under_a_digest_or_is_none_of_the_historys():
     for name, told in TOLD.items():
         for column in told.unbound:

@@ -165,7 +165,7 @@ def test_openlineage_names_what_was_used_and_tested(registry):
 
 def test_cyclonedx_is_what_its_own_strict_validator_takes(registry, ref):
     from cyclonedx.schema import SchemaVersion
-    from cyclonedx.validation.json import JsonStrictValidator
+    from cyclonedx.validation.json import JsonStrictValidator  # loads the grammars of jsonschema
 
     text = exported(registry, ref, "cyclonedx", "production")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None

@@ -9,7 +9,6 @@ import pytest
 
 from lineage.connection import connect
 from lineage.database.engine import open_engine, transaction
-from lineage.database.schema import upgrade
 from lineage.errors import IntegrityFailure, NotFound, UsageError
 from lineage.identity import merkle, notes
 from lineage.identity.checkpoint import Checkpoint
@@ -17,15 +16,14 @@ from lineage.identity.checkpoint import read as read_note
 from lineage.identity.components import EnvironmentKind
 from lineage.registry import checkpoints
 from tests.conftest import BOTH, EVERYWHERE, add_validated, add_version, captured_pipeline
-from tests.support.registries import make_empty
+from tests.support.registries import make_bare
 from tests.support.tampering import as_owner, rewrite_history
 
 
 @pytest.fixture
 def empty_url(database: str) -> str:
     """A registry before its first event."""
-    make_empty(database)
-    upgrade(database)
+    make_bare(database)
     return database
 
 

@@ -24,7 +24,6 @@ from lineage.connection import connect
 from lineage.contract.requests import DeclaredEnvironment, NewToken, WaiverRequest
 from lineage.database import tables
 from lineage.database.engine import open_engine, read
-from lineage.database.schema import upgrade
 from lineage.errors import Conflict, NotFound, NotPermitted, OthersMove, UsageError
 from lineage.guard.decision import GuardRefused, Status
 from lineage.guard.evidence import Basis, Evidence
@@ -34,7 +33,7 @@ from lineage.registry.access import Principal, Scope
 from lineage.registry.slots import shown
 from tests.conftest import EVERYWHERE, add_version, captured_pipeline, pipeline
 from tests.support import LONG, slot_by_rows
-from tests.support.registries import make_empty
+from tests.support.registries import make_bare
 from tests.support.servers import registry_server
 
 from .oracle import BAR, Policy, Slot, Verdict, World
@@ -730,8 +729,7 @@ SETTINGS = settings(
 
 @EVERYWHERE
 def test_random_histories_hold_the_invariant(database, request):
-    make_empty(database)
-    upgrade(database)
+    make_bare(database)
     examples = EXAMPLES[request.node.callspec.params["database"]]
     reach = _with_tokens if "server" in request.node.name else _as_principals
     with reach(database) as (registry, speaking):

@@ -17,6 +17,7 @@ from lineage.display import Listing, Shown
 from lineage.identity.components import EnvironmentKind, Kind
 from tests.conftest import a_copy, captured
 from tests.support.filled import fill
+from tests.support.registries import make_bare
 from tests.support.servers import registry_server
 
 ANSWERS = {
@@ -90,10 +91,8 @@ WRITES = {
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """One registry with something of everything, by its file and behind its server."""
-    from lineage.database.schema import upgrade
-
     url = f"sqlite:///{tmp_path_factory.mktemp('typed')}/registry.db"
-    upgrade(url)
+    make_bare(url)
     with connect(url) as registry:
         registry.create_environment("production", EnvironmentKind.PRODUCTION, actor="t")
         fill(registry)

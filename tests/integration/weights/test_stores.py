@@ -702,7 +702,6 @@ def test_a_huge_file_in_bounded_memory(tmp_path, cache):
         "from lineage.weights.copies import StoreAddress\n"
         "from lineage.weights.store import open_store\n"
         "from tests.support.weights import stored, weights_of\n"
-        "import dvc.fs, dvc_data.hashfile.db.local\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "source = Path(sys.argv[1]); weights = weights_of(source)\n"
         "store = open_store(StoreAddress('folder', sys.argv[2]))\n"

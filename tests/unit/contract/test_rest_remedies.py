@@ -12,7 +12,7 @@ from lineage.api.settings import Settings
 
 from lineage.acts import act, typed
 from lineage.contract.rest_remedies import REQUESTS, with_requests, without_requests
-from lineage.database.schema import upgrade
+from tests.support.registries import make_bare
 
 WORD = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12)
 
@@ -26,7 +26,7 @@ def test_what_is_added_is_taken_away_again(verb, objects, env):
 
 def test_every_request_is_one_that_the_server_takes(tmp_path):
     url = f"sqlite:///{tmp_path}/registry.db"
-    upgrade(url)
+    make_bare(url)
     paths = create_app(Settings(registry=url)).openapi()["paths"]
     served = {
         (method, re.sub(r"{\w+}", "{}", path))

@@ -367,7 +367,10 @@ run(interpreters.create(), "open('params.yaml').read()")
     assert observed.is_complete, observed.gaps
 
 
-def test_pytest_and_its_workers_report(watched: Watched, tree: Workspace):
+def test_pytest_and_its_workers_report(
+    watched: Watched, tree: Workspace, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # of others' each loads a library
     tree.write(
         {
             "test_it.py": """\
@@ -380,7 +383,7 @@ def test_it(name):
         }
     )
     own = ("-p", "no:cacheprovider", "--basetemp", str(tree.path / "pytest"))
-    observed = watched(sys.executable, "-m", "pytest", "-q", "-n", "2", *own)
+    observed = watched(sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-n", "2", *own)
     assert inputs(observed) >= {"params.yaml", "data/raw.csv", "test_it.py"}
     assert all(file.by == ("-m pytest",) for file in observed.inputs)
     assert {one.kind for one in observed.unobserved} <= {ProgramKind.OTHER}
