@@ -6,6 +6,9 @@ of a run of tests share the one that forks.
 ``tests/e2e/test_installed.py`` forks every command from a process that has loaded the libraries of
 others alone, as installed ones load what is ours; ``LINEAGE_LONG_TESTS=1`` and a measured coverage run
 all tests by the scripts that are installed.
+
+The scripts of the example load pandas and scikit-learn, for longer than most of them work: where
+``path(example=True)`` is the ``PATH``, their `python` is forked from a process that has loaded those.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ import subprocess
 import sys
 import tempfile
 import types
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -60,6 +64,12 @@ LOADED_BY_USE = (
     "typer.rich_utils",
 )  # fmt: skip
 """Libraries that a command loads only when it comes to need them."""
+
+LOADED_BY_THE_EXAMPLE = (
+    "duckdb", "multiprocessing.dummy.connection", "pandas.io.formats.csvs",
+    "pyarrow.pandas_compat", "sklearn.ensemble", "sklearn.metrics", "yaml",
+)  # fmt: skip
+"""Libraries that the scripts of the example load."""
 
 AS_INSTALLED = LONG or any(name.startswith("COVERAGE_") for name in os.environ)
 
@@ -109,20 +119,27 @@ def fork(
 
 
 def start(
-    words: Sequence[str | Path], cwd: Path, env: Mapping[str, str], *, pipe: bool = False
+    words: Sequence[str | Path],
+    cwd: Path,
+    env: Mapping[str, str],
+    *,
+    pipe: bool = False,
+    to: tuple[TextIO, TextIO] | None = None,
 ) -> subprocess.Popen[str] | Forked:
-    """Start a command of ours, or ``python -m`` a module, that the test may kill; forked too.
+    """Start a command of ours, or Python with a script or a module; the test may kill it. Forked too.
 
-    ``pipe`` makes its output a stream to read from; it says nothing otherwise.
+    ``pipe`` makes its output a stream to read from, ``to`` are files for what it says on its two
+    streams; it says nothing otherwise.
     """
+    silent = (_nothing(), _nothing())
     if AS_INSTALLED:
-        out = subprocess.PIPE if pipe else subprocess.DEVNULL
+        out, err = (subprocess.PIPE, None) if pipe else to or silent
         return subprocess.Popen(
-            words, cwd=cwd, env=env, text=True, stdin=subprocess.DEVNULL, stdout=out,
-            stderr=None if pipe else subprocess.DEVNULL,
-        )  # fmt: skip
+            words, cwd=cwd, env=env, text=True, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        )
     if not pipe:
-        return Forked(words, cwd, env, _nothing(), _nothing())
+        out, err = (file.fileno() for file in to) if to else silent
+        return Forked(words, cwd, env, out, err)
     source, sink = os.pipe()
     process = Forked(words, cwd, env, sink, 2)
     os.close(sink)
@@ -215,9 +232,26 @@ def programs() -> Path:
     return folder
 
 
-def path() -> str:
-    """A ``PATH`` with these programs first."""
-    return os.pathsep.join([str(programs()), str(BIN), os.environ["PATH"]])
+@functools.cache
+def _python_of_the_example() -> Path:
+    """A folder with a `python` that is forked, unless a variable is set that Python starts with."""
+    if AS_INSTALLED:
+        return BIN
+    folder = Path(tempfile.mkdtemp(prefix="example"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    asking = [sys.executable, "-IS", str(ROOT / "tests/support/asking.py")]
+    forked = shlex.join([*asking, _forker("fork_scripts_of_the_example"), sys.executable])
+    another = "env | grep -v '^PYTHONWARNINGS=ignore$' | grep -q '^PYTHON'"
+    program = f'if {another}; then exec {shlex.quote(sys.executable)} "$@"; fi\nexec {forked} "$@"'
+    (folder / "python").write_text(f"#!/bin/sh\n{program}\n")
+    (folder / "python").chmod(0o755)
+    return folder
+
+
+def path(*, example: bool = False) -> str:
+    """A ``PATH`` with these programs first; with ``example``, the `python` of its scripts too."""
+    first = [str(_python_of_the_example())] if example else []
+    return os.pathsep.join([*first, str(programs()), str(BIN), os.environ["PATH"]])
 
 
 @functools.cache
@@ -253,6 +287,16 @@ def fork_commands_that_load_ours(listener: int) -> None:
     for name in _loaded_of_others():
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    gc.freeze()
+    _in_huge_pages()
+    _fork_for_each(listener)
+
+
+def fork_scripts_of_the_example(listener: int) -> None:
+    """The same, where what the example's scripts load is loaded."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # read as they are loaded
+    for name in LOADED_BY_THE_EXAMPLE:
+        importlib.import_module(name)
     gc.freeze()
     _in_huge_pages()
     _fork_for_each(listener)
@@ -384,6 +428,8 @@ def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[int])
     os.environ.clear()
     os.environ.update(env)
     tempfile.tempdir = None  # where that is, the environment says
+    if os.environ.get("PYTHONWARNINGS") == "ignore":
+        warnings.simplefilter("ignore")
     try:
         sys.exit(_main(words))
     finally:
