@@ -229,6 +229,8 @@ def programs() -> Path:
         words = [*asking, str(first)]
         (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         (folder / name).chmod(0o755)
+    (folder / "watching").mkdir()
+    (folder / "watching/lineage").symlink_to(folder / "lineage")
     return folder
 
 
@@ -248,10 +250,16 @@ def _python_of_the_example() -> Path:
     return folder
 
 
-def path(*, example: bool = False) -> str:
-    """A ``PATH`` with these programs first; with ``example``, the `python` of its scripts too."""
-    first = [str(_python_of_the_example())] if example else []
-    return os.pathsep.join([*first, str(programs()), str(BIN), os.environ["PATH"]])
+def path(*, example: bool = False, watched: bool = False) -> str:
+    """A ``PATH`` with these programs first.
+
+    Args:
+        example: the `python` of the example's scripts is forked too.
+        watched: `lineage` alone is; it watches what it starts, and what is forked is not its child.
+    """
+    first = [_python_of_the_example()] if example else []
+    ours = programs() / "watching" if watched and not AS_INSTALLED else programs()
+    return os.pathsep.join([*map(str, (*first, ours, BIN)), os.environ["PATH"]])
 
 
 @functools.cache
