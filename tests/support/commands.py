@@ -230,7 +230,8 @@ def programs() -> Path:
         (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         (folder / name).chmod(0o755)
     (folder / "watching").mkdir()
-    (folder / "watching/lineage").symlink_to(folder / "lineage")
+    for name in ("lineage", PYTHON):
+        (folder / "watching" / name).symlink_to(folder / name)
     return folder
 
 
@@ -255,7 +256,7 @@ def path(*, example: bool = False, watched: bool = False) -> str:
 
     Args:
         example: the `python` of the example's scripts is forked too.
-        watched: `lineage` alone is; it watches what it starts, and what is forked is not its child.
+        watched: no `dvc` is; `lineage` watches what it starts, and what is forked is not its child.
     """
     first = [_python_of_the_example()] if example else []
     ours = programs() / "watching" if watched and not AS_INSTALLED else programs()
