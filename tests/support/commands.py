@@ -111,7 +111,9 @@ def fork(
     """
     if AS_INSTALLED:
         return run_installed(words, cwd, env, timeout)
-    forker = _forker("fork_commands_that_load_ours" if loads_ours else "fork_commands")
+    forker = _forker()
+    if loads_ours:  # that one is asked by this
+        forker = _forker("fork_commands_that_load_ours")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with Forked(words, cwd, env, out.fileno(), err.fileno(), forker) as process:
             code = process.wait(timeout)
@@ -293,7 +295,7 @@ def fork_commands(listener: int) -> None:
 
 def fork_commands_that_load_ours(listener: int) -> None:
     """The same, where the libraries of others alone are loaded."""
-    for name in _loaded_of_others():
+    for name in _loaded_of_others(listener):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
@@ -311,20 +313,18 @@ def fork_scripts_of_the_example(listener: int) -> None:
     _fork_for_each(listener)
 
 
-def _loaded_of_others() -> list[str]:
-    """The modules that ours load, as a process of its own comes to know them."""
+def _loaded_of_others(listener: int) -> list[str]:
+    """The modules that ours load, as the process beside this one has them that loaded ours too."""
     ours = re.compile(r"(lineage|tests|__main__)\b")
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-
-    def look() -> None:
-        _load()
-        sender.send([name for name in sys.modules if not ours.match(name)])
-
-    process = multiprocessing.get_context("fork").Process(target=look)
-    process.start()
-    found: list[str] = receiver.recv()
-    process.join()
-    return found
+    with socket.socket(fileno=os.dup(listener)) as listening:
+        own = Path(listening.getsockname()).parent
+    _, _, run = own.name.partition("-")
+    beside = str(own.with_name(f"fork_commands-{run}") / "socket")
+    program = [sys.executable, __file__]
+    with tempfile.TemporaryFile() as out:
+        with Forked(program, ROOT, {}, out.fileno(), 2, beside) as process:
+            assert process.wait() == 0
+        return [name for name in _text(out.fileno()).split() if not ours.match(name)]
 
 
 def _fork_for_each(listener: int) -> None:
@@ -464,3 +464,7 @@ def _main(words: list[str]) -> object:
     more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:1] = [str(Path(first).parent.absolute()), *filter(None, more)]
     return runpy.run_path(first, run_name="__main__") and 0
+
+
+if __name__ == "__main__":  # in such a process
+    print(*sys.modules)
