@@ -83,7 +83,7 @@ git checkout --quiet main
 
 # The change done right: trained, validated and released together. Only then does the gate open.
 open_request longer-list
-sed -i 's/top_destinations: 40/top_destinations: 50/' params.yaml
+sed -i 's/top_destinations: 40/top_destinations: 50/; s/max_iter: 80/max_iter: 20/' params.yaml
 git commit --quiet --all --message "longer-list"
 dvc repro --quiet
 git commit --quiet --all --message "Train with the longer list"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import subprocess
 import sys
 import time
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ from blake3 import blake3
 
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
+from tests.support import commands
 from tests.support.servers import registry_server
 from tests.support.weights_stores import CREDENTIALS, new_bucket
 
@@ -29,23 +29,19 @@ SERVICE = Path(__file__).with_name("service.py")
 class Host:
     """A serving process in a folder of its own, with neither git nor DVC in it."""
 
-    def __init__(self, folder: Path, name: str, env: dict[str, str]) -> None:
+    def __init__(self, model: str, folder: Path, name: str, env: dict[str, str]) -> None:
         folder.mkdir()
         self._log = folder / "log"
         self._out = folder / "out"
-        self.process = subprocess.Popen(
-            [sys.executable, SERVICE, MODEL],
-            cwd=folder,
-            env=ENVIRONMENT
-            | env
-            | {
-                "LINEAGE_INSTANCE": name,
-                "LINEAGE_CACHE": str(folder / "c"),
-                "XDG_CACHE_HOME": str(folder / "x"),
-            },
-            stdout=self._out.open("w"),
-            stderr=self._log.open("w"),
-        )
+        own = {
+            "LINEAGE_INSTANCE": name,
+            "LINEAGE_CACHE": str(folder / "c"),
+            "XDG_CACHE_HOME": str(folder / "x"),
+        }
+        with self._out.open("w") as out, self._log.open("w") as log:
+            self.process = commands.start(
+                [sys.executable, SERVICE, model], folder, ENVIRONMENT | env | own, to=(out, log)
+            )
 
     def says(self) -> dict[str, str]:
         lines = self._out.read_text().splitlines()
@@ -67,17 +63,20 @@ class Host:
 
 @pytest.fixture
 def example(tmp_path, s3):
-    """The example with a bucket as its DVC remote; its registry behind a server, with tokens."""
+    """The example with a bucket as its DVC remote; its registry behind a server, with tokens.
+
+    Its pipeline runs by a Python that is forked, and on little data.
+    """
     folder = tmp_path / "example"
     (place,) = find_spec("lineage.examples").submodule_search_locations
     shutil.copytree(Path(place) / MODEL, folder)
-    work = Workspace(folder, dict(CREDENTIALS))
+    work = Workspace(folder, CREDENTIALS | {"PATH": commands.path(example=True)})
     bucket = new_bucket(s3)
     work.git("init", "--quiet", "--initial-branch", "main")
     work.dvc("init", "--quiet")
     work.dvc("remote", "add", "--default", "bucket", f"s3://{bucket.name}/weights")
     work.dvc("remote", "modify", "bucket", "endpointurl", s3)
-    _export(work, "1-4")
+    _export(work, "3")
     work.ok("init")
     with registry_server(f"sqlite:///{folder / '.lineage/registry.db'}") as address:
         with connect(f"sqlite:///{folder / '.lineage/registry.db'}") as registry:
@@ -90,7 +89,7 @@ def example(tmp_path, s3):
 
 
 def _export(work: Workspace, months: str) -> None:
-    done = work.command(sys.executable, "export.py", months, "data/departures.csv")
+    done = work.command("python", "export.py", months, "data/departures.csv")
     assert done.code == 0, done.err
     work.dvc("add", "--quiet", "data/departures.csv")
 
@@ -107,7 +106,7 @@ def _version(work: Workspace, number: int) -> dict:
 def test_both_hosts_serve_the_backups_verified_bytes_after_a_rollback(example, tmp_path):
     work, bucket, token, address = example
     trained = {}
-    for number, months in ((1, "1-4"), (2, "1-6")):
+    for number, months in ((1, "3"), (2, "4")):
         if number == 2:
             _export(work, months)
         _version(work, number)
@@ -123,7 +122,7 @@ def test_both_hosts_serve_the_backups_verified_bytes_after_a_rollback(example, t
         "LINEAGE_PIPELINE": digest,
     }
     with contextlib.ExitStack() as stopping:
-        hosts = [Host(tmp_path / name, name, env) for name in ("host-a", "host-b")]
+        hosts = [Host(MODEL, tmp_path / name, name, env) for name in ("host-a", "host-b")]
         for host in hosts:
             stopping.callback(host.stop)
             assert host.waits_for(f"{MODEL}@2")["blake3"] == trained[2]
@@ -170,20 +169,20 @@ def test_both_hosts_serve_the_backups_verified_bytes_after_a_rollback(example, t
         assert "its bytes are damaged" in again.out
 
 
-def test_a_service_with_another_pipeline_does_not_start(example, tmp_path):
-    work, _, token, address = example
-    _version(work, 1)
-    work.ok("pipeline", "deploy", MODEL, "--env", "production")
-    work.ok("promote", f"{MODEL}@1", "--env", "production")
-    env = CREDENTIALS | {"LINEAGE_REGISTRY": address, "LINEAGE_TOKEN": token}
+@pytest.mark.parametrize("project", ["server"], indirect=True)
+def test_a_service_with_another_pipeline_does_not_start(project, tmp_path):
+    project.ok("register", "churn")
+    project.ok("validate", "churn@1")
+    project.ok("pipeline", "deploy", "churn", "--env", "production")
+    project.ok("promote", "churn@1", "--env", "production")
     for given, says in (
         ({"LINEAGE_PIPELINE": "xxh3:" + "0" * 32}, "but production declares"),
         ({}, "Nobody says which pipeline this service runs"),
     ):
-        host = Host(tmp_path / f"host{len(given)}", "a", env | given)
+        host = Host("churn", tmp_path / f"host{len(given)}", "a", project.env | given)
         assert host.process.wait(60) == 1
         assert says in host.stop()
-    assert work.ok("serving", MODEL, "--env", "production")["observed"]["instances"] == 0
+    assert project.ok("serving", "churn", "--env", "production")["observed"]["instances"] == 0
 
 
 def test_a_host_starts_from_what_it_knew_while_the_registry_is_away(project, tmp_path, monkeypatch):

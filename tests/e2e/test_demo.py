@@ -31,7 +31,8 @@ def played(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "demo"
     usual, said = demo._environment, io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
-        patch.setattr(demo, "_environment", lambda: usual() | {"PATH": commands.path()})
+        forked = {"PATH": commands.path(example=True)}
+        patch.setattr(demo, "_environment", lambda: usual() | forked)
         left = demo.play(folder, as_json=True)
     assert (left / ".lineage/registry.db").is_file(), "what --serve shows"
     told = json.loads(said.getvalue())
@@ -157,7 +158,7 @@ def test_pull_requests_are_merged_by_the_exit_code_of_the_guard_alone(played):
     kept = {key: value for key, value in ENVIRONMENT.items() if key != "LINEAGE_ACTOR"}
     done = subprocess.run(
         ["bash", SCRIPT, folder],
-        env=kept | {"TMPDIR": os.environ.get("TMPDIR", "/tmp"), "PATH": commands.path()},
+        env=kept | {"TMPDIR": os.environ.get("TMPDIR", "/tmp"), "PATH": commands.path(example=True)},
         capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from ..conftest import BIN, ENVIRONMENT, FILE_AND_SERVER, Workspace
 from ..support import commands
@@ -30,11 +31,10 @@ def _pasted(name: str) -> str:
 
 
 def _lint(schema: str, path: Path) -> None:
-    done = subprocess.run(
-        [BIN / "check-jsonschema", "--builtin-schema", schema, path],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    from check_jsonschema import main
+
+    done = CliRunner().invoke(main, ["--builtin-schema", schema, str(path)])
+    assert done.exit_code == 0, done.output
 
 
 def _bash(script: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -46,12 +46,20 @@ def _bash(script: str, folder: Path, **variables: str) -> subprocess.CompletedPr
 
 
 @pytest.fixture
-def serving(project):
-    """churn@1 serves in production."""
+def copied(request, copied, made_in_place):
+    return made_in_place(_serve) if "serving" in request.fixturenames else copied
+
+
+def _serve(project):
     project.ok("register", "churn")
     project.ok("validate", "churn@1")
     project.ok("pipeline", "deploy", "--env", "production")
     project.ok("promote", "churn@1", "--env", "production")
+
+
+@pytest.fixture
+def serving(project):
+    """churn@1 serves in production."""
     return project
 
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.conftest import Workspace
+from tests.conftest import ENVIRONMENT, Workspace
+from tests.support import commands
 
 FEATURES = """\
 def features(text):
@@ -49,8 +50,11 @@ SEAL = "pipeline.seal.json"
 
 
 @pytest.fixture
-def training(project):
-    """churn serves in production; its repository holds the service too."""
+def copied(made_in_place):
+    return made_in_place(_serve)
+
+
+def _serve(project):
     project.write({"src/featurize.py": FEATURES, "app/main.py": MAIN, "src/other.py": ""})
     project.edit("lineage.toml", "[models.churn.pipeline]", SERVING)
     project.dvc("repro", "--quiet")
@@ -59,6 +63,11 @@ def training(project):
     project.ok("validate", "churn@1")
     project.ok("pipeline", "deploy", "--env", "production")
     project.ok("promote", "churn@1", "--env", "production")
+
+
+@pytest.fixture
+def training(project):
+    """churn serves in production; its repository holds the service too."""
     return project
 
 
@@ -84,7 +93,10 @@ def image(training, tmp_path):
 
 
 def serve(image, pipeline=SEAL, *late):
-    done = image.command(sys.executable, "app/main.py", pipeline, *late)
+    """What the service says; in a Python of its own where what that has loaded is to be proved."""
+    words = [sys.executable, "app/main.py", pipeline, *late]
+    run = commands.run_installed if pipeline == SEAL else commands.fork
+    done = run(words, image.path, ENVIRONMENT | image.env, 120)
     assert done.code == 0, done.err
     return json.loads(done.out)
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 
 from ..support.browser import NARROW, WIDE, chromium, looking
+from ..support.once import made_once
 
 ROOT = Path(__file__).parents[2]
 LOADED = {"img": "src", "script": "src", "link": "href", "source": "srcset", "iframe": "src"}
@@ -28,14 +29,16 @@ FEWER = """enough => [".doc-object", ".md-nav--secondary .md-nav__item"].forEach
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    built = tmp_path_factory.mktemp("site")
+def site(shared_folder):
+    return made_once(shared_folder, "site", _build)
+
+
+def _build(built):
     done = subprocess.run(
         [Path(sys.executable).with_name("mkdocs"), "build", "--strict", "--quiet", "-d", built],
         cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return built
 
 
 class Read(HTMLParser):

@@ -6,6 +6,9 @@ of a run of tests share the one that forks.
 ``tests/e2e/test_installed.py`` forks every command from a process that has loaded the libraries of
 others alone, as installed ones load what is ours; ``LINEAGE_LONG_TESTS=1`` and a measured coverage run
 all tests by the scripts that are installed.
+
+The scripts of the example load pandas and scikit-learn, for longer than most of them work: where
+``path(example=True)`` is the ``PATH``, their `python` is forked from a process that has loaded those.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ import sys
 import tempfile
 import threading
 import types
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -70,6 +74,12 @@ COMMANDS = (
     "serving --json", "show churn@1", "show churn@1 --json", "log --json", "versions churn",
 )  # fmt: skip
 """What is typed before any test, so that libraries have worked out what they keep."""
+
+LOADED_BY_THE_EXAMPLE = (
+    "duckdb", "multiprocessing.dummy.connection", "pandas.io.formats.csvs",
+    "pyarrow.pandas_compat", "sklearn.ensemble", "sklearn.metrics", "yaml",
+)  # fmt: skip
+"""Libraries that the scripts of the example load."""
 
 AS_INSTALLED = LONG or any(name.startswith("COVERAGE_") for name in os.environ)
 
@@ -111,7 +121,9 @@ def fork(
     """
     if AS_INSTALLED:
         return run_installed(words, cwd, env, timeout)
-    forker = _forker("fork_commands_that_load_ours" if loads_ours else "fork_commands")
+    forker = _forker()
+    if loads_ours:  # that one is asked by this
+        forker = _forker("fork_commands_that_load_ours")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         with Forked(words, cwd, env, out.fileno(), err.fileno(), forker) as process:
             code = process.wait(timeout)
@@ -124,22 +136,22 @@ def start(
     env: Mapping[str, str],
     *,
     pipe: bool = False,
-    errors: int | None = None,
+    to: tuple[TextIO, TextIO] | None = None,
 ) -> subprocess.Popen[str] | Forked:
-    """Start a command of ours, a script, or ``python -m`` a module, that the test may end; forked too.
+    """Start a command of ours, or Python with a script or a module; the test may end it. Forked too.
 
-    ``pipe`` makes its output a stream to read from, ``errors`` is where it writes what goes wrong; it
-    says nothing otherwise.
+    ``pipe`` makes its output a stream to read from, ``to`` are files for what it says on its two
+    streams; it says nothing otherwise.
     """
+    silent = (_nothing(), _nothing())
     if AS_INSTALLED:
-        out = subprocess.PIPE if pipe else subprocess.DEVNULL
-        err = None if pipe else subprocess.DEVNULL
+        out, err = (subprocess.PIPE, None) if pipe else to or silent
         return subprocess.Popen(
-            words, cwd=cwd, env=env, text=True, stdin=subprocess.DEVNULL, stdout=out,
-            stderr=err if errors is None else errors,
-        )  # fmt: skip
+            words, cwd=cwd, env=env, text=True, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        )
     if not pipe:
-        return Forked(words, cwd, env, _nothing(), _nothing() if errors is None else errors)
+        out, err = (file.fileno() for file in to) if to else silent
+        return Forked(words, cwd, env, out, err)
     source, sink = os.pipe()
     process = Forked(words, cwd, env, sink, 2)
     os.close(sink)
@@ -236,12 +248,38 @@ def programs() -> Path:
         words = [*asking, str(first)]
         (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
         (folder / name).chmod(0o755)
+    (folder / "watching").mkdir()
+    for name in ("lineage", PYTHON):
+        (folder / "watching" / name).symlink_to(folder / name)
     return folder
 
 
-def path() -> str:
-    """A ``PATH`` with these programs first."""
-    return os.pathsep.join([str(programs()), str(BIN), os.environ["PATH"]])
+@functools.cache
+def _python_of_the_example() -> Path:
+    """A folder with a `python` that is forked, unless a variable is set that Python starts with."""
+    if AS_INSTALLED:
+        return BIN
+    folder = Path(tempfile.mkdtemp(prefix="example"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    asking = [sys.executable, "-IS", str(ROOT / "tests/support/asking.py")]
+    forked = shlex.join([*asking, _forker("fork_scripts_of_the_example"), sys.executable])
+    another = "env | grep -v '^PYTHONWARNINGS=ignore$' | grep -q '^PYTHON'"
+    program = f'if {another}; then exec {shlex.quote(sys.executable)} "$@"; fi\nexec {forked} "$@"'
+    (folder / "python").write_text(f"#!/bin/sh\n{program}\n")
+    (folder / "python").chmod(0o755)
+    return folder
+
+
+def path(*, example: bool = False, watched: bool = False) -> str:
+    """A ``PATH`` with these programs first.
+
+    Args:
+        example: the `python` of the example's scripts is forked too.
+        watched: no `dvc` is; `lineage` watches what it starts, and what is forked is not its child.
+    """
+    first = [_python_of_the_example()] if example else []
+    ours = programs() / "watching" if watched and not AS_INSTALLED else programs()
+    return os.pathsep.join([*map(str, (*first, ours, BIN)), os.environ["PATH"]])
 
 
 @functools.cache
@@ -274,7 +312,7 @@ def fork_commands(listener: int) -> None:
 
 def fork_commands_that_load_ours(listener: int) -> None:
     """The same, where the libraries of others alone are loaded."""
-    for name in _loaded_of_others():
+    for name in _loaded_of_others(listener):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     gc.freeze()
@@ -282,20 +320,28 @@ def fork_commands_that_load_ours(listener: int) -> None:
     _fork_for_each(listener)
 
 
-def _loaded_of_others() -> list[str]:
-    """The modules that ours load, as a process of its own comes to know them."""
+def fork_scripts_of_the_example(listener: int) -> None:
+    """The same, where what the example's scripts load is loaded."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # read as they are loaded
+    for name in LOADED_BY_THE_EXAMPLE:
+        importlib.import_module(name)
+    gc.freeze()
+    _in_huge_pages()
+    _fork_for_each(listener)
+
+
+def _loaded_of_others(listener: int) -> list[str]:
+    """The modules that ours load, as the process beside this one has them that loaded ours too."""
     ours = re.compile(r"(lineage|tests|__main__)\b")
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-
-    def look() -> None:
-        _load()
-        sender.send([name for name in sys.modules if not ours.match(name)])
-
-    process = multiprocessing.get_context("fork").Process(target=look)
-    process.start()
-    found: list[str] = receiver.recv()
-    process.join()
-    return found
+    with socket.socket(fileno=os.dup(listener)) as listening:
+        own = Path(listening.getsockname()).parent
+    _, _, run = own.name.partition("-")
+    beside = str(own.with_name(f"fork_commands-{run}") / "socket")
+    program = [sys.executable, __file__]
+    with tempfile.TemporaryFile() as out:
+        with Forked(program, ROOT, {}, out.fileno(), 2, beside) as process:
+            assert process.wait() == 0
+        return [name for name in _text(out.fileno()).split() if not ours.match(name)]
 
 
 def _fork_for_each(listener: int) -> None:
@@ -458,6 +504,8 @@ def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[int])
     os.environ.clear()
     os.environ.update(env)
     tempfile.tempdir = None  # where that is, the environment says
+    if os.environ.get("PYTHONWARNINGS") == "ignore":
+        warnings.simplefilter("ignore")
     try:
         sys.exit(_main(words))
     finally:
@@ -483,3 +531,7 @@ def _main(words: list[str]) -> object:
     more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:1] = [str(Path(first).parent.absolute()), *filter(None, more)]
     return runpy.run_path(first, run_name="__main__") and 0
+
+
+if __name__ == "__main__":  # in such a process
+    print(*sys.modules)

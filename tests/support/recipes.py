@@ -68,6 +68,8 @@ PRINTED = {
 """What stands in a command for something that was printed before, and what that looks like."""
 
 _COMMENT = re.compile(r"<!--\s*(workspace|first|given|file|end of|not run):(.*?)-->", re.DOTALL)
+_UNTIL_FREE = """\
+for _ in {1..200}; do (: < /dev/tcp/127.0.0.1/$LINEAGE_PORT) 2> /dev/null || break; sleep 0.05; done"""
 _SERVER = re.compile(r"^(?:\w+=\S* )*lineage serve\b")
 OURS = re.compile(r"(?<![\w./'\"-])lineage [a-z][^|;&>\n]*")
 """A command of ours in a shell's text."""
@@ -227,8 +229,11 @@ class Shell:
         quiet = f"> {shlex.quote(str(output))} 2>&1 < /dev/null"
         if _SERVER.match(text):
             stop = "[ $server ] && kill -- -$server && wait $server 2> /dev/null"
-            as_installed = f"PATH={shlex.quote(str(BIN))}:$PATH; {started}"
-            self._say(f"{stop}; ({as_installed}) {quiet} & server=$!; echo 0")
+            if (
+                "--workers" in text
+            ):  # it starts Python for each; what is forked has no input for them
+                started = f"PATH={shlex.quote(str(BIN))}:$PATH; {started}"
+            self._say(f"{stop}; {_UNTIL_FREE}; ({started}) {quiet} & server=$!; echo 0")
             self._answer(text)
             self._wait_for_server(output)
             return 0, ""

@@ -7,24 +7,25 @@ import os
 from typing import TYPE_CHECKING
 
 from tests.conftest import Workspace as Checkout
+from tests.support.commands import PYTHON
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-WHO_TYPES = """\
-lineage() {
+WHO_TYPES = f"""\
+lineage() {{
   case $1 in
     approve) LINEAGE_TOKEN=$ANN command lineage "$@" ;;
     env | token) LINEAGE_TOKEN=$OPS command lineage "$@" ;;
     *) command lineage "$@" ;;
   esac
-}
-host() {  # NAME FOLDER: a host that serves for a moment, of the service that is in the folder
+}}
+host() {{  # NAME FOLDER: a host that serves for a moment, of the service that is in the folder
   (
     export LINEAGE_INSTANCE=$1 LINEAGE_TOKEN=$HOSTS LINEAGE_CACHE=$PWD/../$1 XDG_CACHE_HOME=$PWD/../$1/said
-    cd "$2" && python app/main.py
+    cd "$2" && {PYTHON} app/main.py
   )
-}
+}}
 """
 """What ``. "$PEOPLE"`` defines."""
 TOKEN_IDS = {

@@ -271,9 +271,7 @@ def _over_server(
     tokens, ids = tokens_of(top)
     made.names |= ids
     made.env |= BY_CI | tokens | {"LINEAGE_REGISTRY": address, "LINEAGE_TOKEN": tokens["CI"]}
-    made.env["PATH"] = ENVIRONMENT[
-        "PATH"
-    ]  # a run is watched only of commands as they are installed
+    made.env["PATH"] = commands.path(watched=True)
     del made.env["LINEAGE_ACTOR"]
     functions = top / "people.sh"
     functions.write_text(WHO_TYPES, encoding="utf-8")

@@ -316,7 +316,7 @@ def test_replicas_that_start_on_an_empty_database_at_once_make_one_schema(databa
                 [str(BIN / "lineage"), "serve", "--migrate", "--no-auth", "--port", str(port)],
                 tmp_path,
                 ENVIRONMENT | {"LINEAGE_REGISTRY": database},
-                errors=errors.fileno(),
+                to=(errors, errors),
             )
             for port in ports
         ]
