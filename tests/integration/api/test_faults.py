@@ -167,7 +167,7 @@ def test_a_client_waits_for_a_registry_that_comes_back(own_database, monkeypatch
         began = time.monotonic()
         with pytest.raises(RegistryUnreachable, match="cannot be reached"):
             remote.guard("churn@2", "production")
-        assert time.monotonic() - began < 3, "a gate fails in bounded time"
+        assert time.monotonic() - began < 10, "a gate fails in bounded time"
 
 
 def test_a_server_that_answers_a_byte_at_a_time_is_given_up(monkeypatch):
@@ -199,7 +199,7 @@ def test_a_server_that_answers_a_byte_at_a_time_is_given_up(monkeypatch):
         began = time.monotonic()
         with pytest.raises(RegistryUnreachable, match="too long"):
             remote.guard("churn@1", "production")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
     stop.set()
     dripping.join(5)
     listener.close()
