@@ -5,8 +5,9 @@ READY := .venv/.ready
 # The lock is complete. Pip resolves nothing (--no-deps) and fetches nothing to build with
 # (--no-build-isolation): any pip installs the same, whatever the index holds newest.
 # The lock's own pip installs the rest: that of Python 3.11 takes twice as long. Two of them do side by
-# side, half of the lines each: one keeps one core busy, and no package waits for another.
-# Pip compiles on one core (--no-compile): compileall does it on all of them, without others' tests.
+# side, half of the lines each: one keeps only one core busy.
+# Pip compiles on one core (--no-compile): compileall does it on all of them, without others' tests and
+# what hardly anything here loads, or has loaded and so compiled before (pip, setuptools).
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-compile
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 # What a command loads that asks a server: it is read as for Windows too.
@@ -23,7 +24,7 @@ $(READY): requirements/build.txt requirements/dev.txt pyproject.toml
 	$(INSTALL) --require-hashes -r .venv/half-0.txt & one=$$!; other=0; \
 	$(INSTALL) --require-hashes -r .venv/half-1.txt || other=$$?; wait $$one && exit $$other
 	$(INSTALL) --quiet --editable .
-	$(BIN)/python -m compileall -q -j 0 -x '/(tests|moto|mypyc?|textual|libcst|pip|setuptools)/' .venv/lib lineage cli api migrations
+	$(BIN)/python -m compileall -q -j 0 -x '/(tests|moto|mypyc?|textual|libcst|pip|setuptools|lexers|asyncssh|prompt_toolkit|wcwidth)/' .venv/lib lineage cli api migrations
 	$(BIN)/python -m pip --disable-pip-version-check check
 	touch $(READY)
 
