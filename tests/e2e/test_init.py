@@ -14,7 +14,8 @@ import pytest
 from lineage.connection import connect
 from lineage.contract.requests import NewToken
 
-from ..conftest import BIN, ENVIRONMENT, Workspace
+from ..conftest import ENVIRONMENT, Workspace
+from ..support import commands
 from ..support.servers import registry_server
 
 FOUR_STAGES = {
@@ -133,7 +134,7 @@ def at_a_terminal(workspace, answer):
     """`lineage init` at a terminal, with an answer typed; what the terminal showed."""
     terminal, own = pty.openpty()
     with subprocess.Popen(
-        [BIN / "lineage", "init"], cwd=workspace.path, env=ENVIRONMENT | {"TERM": "dumb"},
+        [commands.programs() / "lineage", "init"], cwd=workspace.path, env=ENVIRONMENT | {"TERM": "dumb"},
         stdin=own, stdout=own, stderr=own, start_new_session=True,
     ) as process:  # fmt: skip
         os.close(own)

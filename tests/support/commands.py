@@ -500,6 +500,7 @@ def _become(words: list[str], cwd: str, env: dict[str, str], streams: list[int])
     for descriptor, stream in enumerate(streams):
         os.dup2(stream, descriptor)
         os.close(stream)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)  # multiprocessing made it empty
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
