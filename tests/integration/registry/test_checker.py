@@ -106,7 +106,9 @@ def test_what_another_server_looked_at_is_passed_over(kept, monkeypatch):
 
 
 def at(monkeypatch, **spans: float) -> None:
-    moment = timestamps.moment(timestamps.now()) + dt.timedelta(**spans)
+    """Let it be so much later, at the next second's beginning: what is written at once is in it too."""
+    later = timestamps.moment(timestamps.now()) + dt.timedelta(**spans, seconds=1)
+    moment = later.replace(microsecond=0)
     monkeypatch.setattr(timestamps, "now", lambda: timestamps.written(moment))
 
 
