@@ -101,7 +101,7 @@ def both(tmp_path_factory):
         registry.add_copy("churn@4", a_copy("4"), actor="t")
         registry.share_pipeline("churn", "spare", actor="t")
     with (
-        registry_server(url, no_auth=True) as address,
+        registry_server(url, no_auth=True, webhooks=False) as address,  # none is told meanwhile
         connect(url) as here,
         connect(address) as there,
     ):
