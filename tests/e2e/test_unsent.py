@@ -23,10 +23,13 @@ from ..support.servers import registry_server
 
 TRAIN = "import pathlib; f = pathlib.Path('models/model.bin'); f.write_text(f.read_text())"
 RAN = f"open('ran', 'w').close(); {TRAIN}"
-WAITS = (
+TRAINS = (
     "import pathlib, time\n"
     "f = pathlib.Path('models/model.bin'); f.write_text(f.read_text())\n"
     "f = pathlib.Path('eval/metrics.json'); f.write_text(f.read_text())\n"
+)
+WAITS = (
+    f"{TRAINS}"
     "pathlib.Path('.git/ready').touch()\n"
     "while not pathlib.Path('.git/go').exists(): time.sleep(0.01)\n"
 )
@@ -51,17 +54,23 @@ def _unsent(project) -> list:
     return sorted((project.path / ".lineage/unsent").glob("*.json"))
 
 
+AWAY = "import os; os.rename('.lineage/registry.db', '.lineage/away.db')\n"
+
+
+def _while_it_is_away(project, code: str, *words: str) -> None:
+    """A command whose registry goes away meanwhile, and is back afterwards."""
+    done = project.lineage(*words, *_python(code + AWAY), env={"LINEAGE_TIMEOUT": "1"})
+    assert (done.code, f"lineage {words[0]} --resume" in done.err) == (7, True), done.err
+    (project.path / ".lineage/away.db").rename(project.path / ".lineage/registry.db")
+
+
 def _measured_while_it_is_away(project, auc: float) -> None:
-    """A validation whose registry goes away meanwhile, and is back afterwards."""
     measures = (
-        "import json, os, pathlib\n"
+        "import json, pathlib\n"
         f"values = {{'auc': {auc}, 'slices': {{'new': {{'auc': 0.8}}}}}}\n"
         "pathlib.Path('eval/metrics.json').write_text(json.dumps(values))\n"
-        "os.rename('.lineage/registry.db', '.lineage/away.db')\n"
     )
-    done = project.lineage("validate", "churn@1", *_python(measures))
-    assert (done.code, "lineage validate --resume" in done.err) == (7, True), done.err
-    (project.path / ".lineage/away.db").rename(project.path / ".lineage/registry.db")
+    _while_it_is_away(project, measures, "validate", "churn@1")
 
 
 def _until(true, what: str) -> None:
@@ -376,7 +385,7 @@ class TestKept:
     @FILE_AND_SERVER
     def test_an_older_training_does_not_become_the_latest_silently(self, project):
         project.ok("store", "add", "local", str(project.path / ".lineage/store"), "--shared")
-        self._killed(project, "register", "churn", *_python(WAITS))
+        _while_it_is_away(project, TRAINS, "register", "churn")
         trained = (project.path / "models/model.bin").read_text()
         project.write({"models/model.bin": "a newer training"})
         project.ok("register", "churn", "--kind", "experiment")

@@ -25,6 +25,7 @@ from lineage.registry.registry import Registry
 from lineage.registry.reports import telling
 from lineage.registry.reports.batches import Report
 from tests.conftest import BOTH, add_validated, captured_pipeline, make_registry
+from tests.support.registries import migrate
 from tests.support.servers import registry_server
 
 WEIGHTS = xxh3(b"2")
@@ -254,7 +255,7 @@ def test_the_reports_of_another_registry_are_none_of_this_one(registry, database
     registry.close()
     path = Path(database.removeprefix("sqlite:///"))
     path.unlink()
-    make_registry(database)
+    migrate(database)  # not a copy, which would be this one
     with connect(database) as another:
         add_validated(another, "1")
         assert listed(another) == []
