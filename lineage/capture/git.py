@@ -7,7 +7,6 @@ held against its id: a ``.git`` that says otherwise is a finding, not a source.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -37,7 +36,6 @@ MOST_VERSIONS: Final = 2000
 _VERSIONS_AT_ONCE: Final = 50
 _FEW: Final = 16
 _BLOCK: Final = 1 << 20
-_URL: Final = re.compile(r"remote\.(.+)\.url", re.DOTALL)
 _CONVERTING: Final = ("text", "eol", "crlf", "ident", "filter", "working-tree-encoding")
 
 
@@ -73,11 +71,9 @@ class GitRepository(GitCommands):
     @property
     def remote(self) -> str | None:
         """The URL of ``origin`` (or of the only remote) without credentials."""
-        urls = {
-            name[1]: url for key, url in self._settings.items() if (name := _URL.fullmatch(key))
-        }
-        only = next(iter(urls.values())) if len(urls) == 1 else None
-        url = urls.get("origin", only)
+        names = self._run("remote").split()
+        name = "origin" if "origin" in names else names[0] if len(names) == 1 else None
+        url = self._ask("config", "--get", f"remote.{name}.url") if name else None
         return recorded_url(url) if url else None
 
     def resolve(self, revision: str) -> str:
@@ -209,7 +205,7 @@ class GitRepository(GitCommands):
         said: dict[str, dict[str, str]] = {}
         for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=False):
             said.setdefault(path, {})[name] = value
-        by_default = (self._settings.get("core.autocrlf") or "false") != "false"
+        by_default = (self._ask("config", "--get", "core.autocrlf") or "false") != "false"
         return [path for path in wanted if _may_convert(said.get(path, {}), by_default=by_default)]
 
     def _blob_here(self, oid: str) -> bytes | None:
@@ -302,7 +298,7 @@ class GitRepository(GitCommands):
 
     def identity(self) -> str | None:
         """The e-mail address of the person whom git would name as author."""
-        return self._settings.get("user.email") or None
+        return self._ask("config", "--get", "user.email")
 
     def refresh(self) -> None:
         """Forget what was read of the checkout, which may have changed since."""

@@ -43,10 +43,9 @@ class GitCommands:
                 f"{folder} is a bare git repository.", remedy="Run it in a working tree."
             )
         self.top = Path(self._repo.working_tree_dir).resolve()
-        self._ignored_everywhere = _own_ignore_file()
-        self._settings: dict[str, str] = {}
-        self._filters = self._read_configuration()
         self._refuse_other_formats()
+        self._ignored_everywhere = _own_ignore_file()
+        self._filters = self._read_configuration()
         own = self._ignored_everywhere
         self._repo.git.update_environment(**environment(self.top, self._filters, own))
 
@@ -80,7 +79,7 @@ class GitCommands:
         return {path for path in others.split("\0") if path and not path.endswith("/")}
 
     def _read_configuration(self) -> dict[str, dict[str, str]]:
-        """Read the settings; the filters that this repository names, as the user's own has them.
+        """The filters that this repository's configuration names, with what the user's own says.
 
         It says nothing of one that the repository further defines: nothing takes a setting back.
         Where that gives git-lfs commands of its own to run (``lfs.extension``), no filter is run.
@@ -91,7 +90,6 @@ class GitCommands:
         fields = self._run("config", "--show-scope", "--includes", "-z", "--list").split("\0")
         for scope, setting in zip(fields[::2], fields[1::2], strict=False):
             key, _, value = setting.partition("\n")
-            self._settings[key] = value  # the last one counts
             here = scope in ("local", "worktree")
             if key == "core.excludesfile" and not here:
                 self._ignored_everywhere = os.path.expanduser(value)  # noqa: PTH111 - text
@@ -112,10 +110,11 @@ class GitCommands:
         Raises:
             CaptureError: the repository has others.
         """
-        found = self._settings.get("extensions.objectformat", "sha1")
+        with self._repo.config_reader("repository") as settings:
+            found = settings.get_value("extensions", "objectformat", "sha1")
         if found != "sha1":
             raise CaptureError(
-                f"{self.top} names its objects by {found[:20].upper()}, which is not read.",
+                f"{self.top} names its objects by {str(found)[:20].upper()}, which is not read.",
                 remedy="Work in a repository of git's usual format: git init --object-format=sha1",
             )
 
