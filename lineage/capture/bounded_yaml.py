@@ -57,7 +57,8 @@ _Strings.add_constructor(_NULL, lambda *_: None)
 def load_strings(text: str, path: str) -> Any:  # noqa: ANN401 - a parsed document
     """A YAML document with every scalar as the text it is written as; a null is None.
 
-    What DVC writes itself (``dvc.lock``, ``*.dvc``) is read so: paths and digests need no types.
+    Paths and digests of what DVC writes itself (``dvc.lock``, ``*.dvc``) are read so: they need no
+    types.
 
     Raises:
         CaptureError: see :func:`check_yaml`; also several documents in one file.

@@ -22,9 +22,8 @@ from ..support.receivers import receiving
 from ..support.servers import registry_server
 from ..support.signing import KEY
 
-ELSEWHERE = {"demo", "serve", "ui", "login", "logout", "db grant", "webhook test", "drift"}
+ELSEWHERE = {"demo", "serve", "ui", "login", "logout", "db grant", "webhook test"}
 """These are run as they are installed by ``test_demo.py``, ``test_serve.py``, ``test_ui.py``,
-``test_recipes.py`` (the guide of ``drift``),
 ``integration/remote/test_tokens_go_where_they_belong.py``, and below."""
 
 
@@ -47,20 +46,20 @@ class Installed:
         self._workspace = workspace
         self.ran: set[str] = set()
 
-    def run(self, text: str, who: str = "tester") -> commands.Result:
-        """A command that must succeed, its words divided by spaces; again, it is forked."""
+    def run(self, text: str, who: str = "tester", code: int = 0) -> commands.Result:
+        """A command that must end so, its words divided by spaces; again, it is forked."""
         words = text.split()
         named = {name for name in COMMANDS if f"{text} ".startswith(f"{name} ")}
         if named and named <= self.ran:
             done = self._workspace.lineage(*words, env={"LINEAGE_ACTOR": who})
-            assert done.code == 0, (text, done)
+            assert done.code == code, (text, done)
             return done
         self.ran |= named
         env = ENVIRONMENT | self._workspace.env | {"LINEAGE_ACTOR": who}
         done = commands.fork(
             [str(BIN / "lineage"), *words], self._workspace.path, env, 120, loads_ours=True
         )
-        assert (done.code, "Traceback" in done.err) == (0, False), (text, done)
+        assert (done.code, "Traceback" in done.err) == (code, False), (text, done)
         return done
 
     def reads(self, text: str) -> commands.Result:
@@ -145,6 +144,7 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     assert "2 rows of churn@2 in production, 1 window" in seen
     came_true = lineage.run(f"outcomes churn --env production --data {rows}").out
     assert "1.000 (0.000 to 1.000)" in came_true
+    assert "nobody can tell" in lineage.run("drift churn --env production", code=4).out
     lineage.run("backup check")
     assert "churn@2 serves" in lineage.reads("backup candidates churn --env production").out
     lineage.run("backup set churn churn@1 --env production")

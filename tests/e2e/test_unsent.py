@@ -40,6 +40,18 @@ MEASURES = (
     "pathlib.Path('.git/ready').touch()\n"
     "while not pathlib.Path('.git/go').exists(): time.sleep(0.01)\n"
 )
+REFUSES = (
+    "import sqlite3\n"
+    "base = sqlite3.connect('.lineage/registry.db')\n"
+    "base.execute(\"CREATE TRIGGER no BEFORE INSERT ON model_version BEGIN SELECT RAISE(ABORT, 'no'); END\")\n"
+    "base.commit()\n"
+)
+"""From then on the database takes no version, until :func:`_allow`."""
+
+
+def _allow(project) -> None:
+    with sqlite3.connect(project.path / ".lineage/registry.db") as database:
+        database.execute("DROP TRIGGER no")
 
 
 def _python(code: str) -> list[str]:
@@ -54,23 +66,17 @@ def _unsent(project) -> list:
     return sorted((project.path / ".lineage/unsent").glob("*.json"))
 
 
-AWAY = "import os; os.rename('.lineage/registry.db', '.lineage/away.db')\n"
-
-
-def _while_it_is_away(project, code: str, *words: str) -> None:
-    """A command whose registry goes away meanwhile, and is back afterwards."""
-    done = project.lineage(*words, *_python(code + AWAY), env={"LINEAGE_TIMEOUT": "1"})
-    assert (done.code, f"lineage {words[0]} --resume" in done.err) == (7, True), done.err
-    (project.path / ".lineage/away.db").rename(project.path / ".lineage/registry.db")
-
-
 def _measured_while_it_is_away(project, auc: float) -> None:
+    """A validation whose registry goes away meanwhile, and is back afterwards."""
     measures = (
-        "import json, pathlib\n"
+        "import json, os, pathlib\n"
         f"values = {{'auc': {auc}, 'slices': {{'new': {{'auc': 0.8}}}}}}\n"
         "pathlib.Path('eval/metrics.json').write_text(json.dumps(values))\n"
+        "os.rename('.lineage/registry.db', '.lineage/away.db')\n"
     )
-    _while_it_is_away(project, measures, "validate", "churn@1")
+    done = project.lineage("validate", "churn@1", *_python(measures))
+    assert (done.code, "lineage validate --resume" in done.err) == (7, True), done.err
+    (project.path / ".lineage/away.db").rename(project.path / ".lineage/registry.db")
 
 
 def _until(true, what: str) -> None:
@@ -334,17 +340,10 @@ class TestKept:
         assert project.ok("register", "--resume")[0]["ref"] == "churn@1"
 
     def test_weights_that_are_in_the_store_are_needed_no_more(self, project):
-        refuses = (
-            "import sqlite3\n"
-            "base = sqlite3.connect('.lineage/registry.db')\n"
-            "base.execute(\"CREATE TRIGGER no BEFORE INSERT ON model_version BEGIN SELECT RAISE(ABORT, 'no'); END\")\n"
-            "base.commit()\n"
-        )
-        assert project.lineage("register", "churn", *_python(f"{TRAIN}\n{refuses}")).code != 0
+        assert project.lineage("register", "churn", *_python(f"{TRAIN}\n{REFUSES}")).code != 0
         (kept,) = _unsent(project)
         assert json.loads(kept.read_text())["body"]["request"]["stored"], "the store has them"
-        with sqlite3.connect(project.path / ".lineage/registry.db") as database:
-            database.execute("DROP TRIGGER no")
+        _allow(project)
         project.write({"models/model.bin": "another training"})
         assert project.ok("register", "--resume")[0]["ref"] == "churn@1"
         assert project.lineage("verify", "churn@1").code == 0
@@ -385,7 +384,8 @@ class TestKept:
     @FILE_AND_SERVER
     def test_an_older_training_does_not_become_the_latest_silently(self, project):
         project.ok("store", "add", "local", str(project.path / ".lineage/store"), "--shared")
-        _while_it_is_away(project, TRAINS, "register", "churn")
+        assert project.lineage("register", "churn", *_python(TRAINS + REFUSES)).code != 0
+        _allow(project)
         trained = (project.path / "models/model.bin").read_text()
         project.write({"models/model.bin": "a newer training"})
         project.ok("register", "churn", "--kind", "experiment")

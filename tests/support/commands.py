@@ -449,7 +449,7 @@ def _use_a_registry() -> None:
 def _use_a_project() -> None:
     """Let libraries work out once what they keep: patterns, schemas, the readers of types.
 
-    It is done as a user does it, in this process; what is of the project goes with its folder.
+    It is done as a user does it, in this process, in a folder that goes.
     """
     from lineage.cli.app import build
     from lineage.cli.options import State

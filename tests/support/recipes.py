@@ -229,9 +229,7 @@ class Shell:
         quiet = f"> {shlex.quote(str(output))} 2>&1 < /dev/null"
         if _SERVER.match(text):
             stop = "[ $server ] && kill -- -$server && wait $server 2> /dev/null"
-            if (
-                "--workers" in text
-            ):  # it starts Python for each; what is forked has no input for them
+            if "--workers" in text:  # Python starts for each, which what is forked has no input for
                 started = f"PATH={shlex.quote(str(BIN))}:$PATH; {started}"
             self._say(f"{stop}; {_UNTIL_FREE}; ({started}) {quiet} & server=$!; echo 0")
             self._answer(text)

@@ -55,10 +55,8 @@ def write_weights(folder: Path) -> None:
 
 def serve_weights(registry: Any, place: StoreAddress, source: Path) -> NewCopy:
     """Let churn@1 serve in production, its weights in a store; where they are there."""
-    from tests.conftest import (
-        captured,
-        captured_pipeline,
-    )  # not for the processes that move weights
+    # what else moves weights starts without all that the tests load
+    from tests.conftest import captured, captured_pipeline
 
     weights = weights_of(source)
     copy = upload.put(open_store(place), source, weights, follow=follow_any)

@@ -22,7 +22,7 @@ def construct(composed: Composed, path: str) -> Any:  # noqa: ANN401 - a parsed 
     Raises:
         CaptureError: DVC could not read it either.
     """
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
 
     if composed.node is None:
         return {}
@@ -31,7 +31,7 @@ def construct(composed: Composed, path: str) -> Any:  # noqa: ANN401 - a parsed 
     try:
         node = _Converter(reader.resolver).converted(composed.node)
         return reader.constructor.construct_document(node) or {}
-    except (YAMLError, ValueError, TypeError, AssertionError) as error:
+    except Exception as error:  # a value that its tag does not fit ends it by any of them
         raise invalid(path, problem(error)) from None
 
 

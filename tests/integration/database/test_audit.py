@@ -182,7 +182,7 @@ def test_a_row_that_was_put_back_is_told_by_its_events(database):
 
 
 @BOTH
-def test_a_row_that_names_no_event_is_found_in_each_table_and_one_of_a_missing_event_too(database):
+def test_a_row_that_names_no_event_or_a_missing_one_is_found_in_the_table_it_is_of(database):
     make_registry(database, fill)
     with _owner(database) as connection:
         assert _problems(connection) == ()

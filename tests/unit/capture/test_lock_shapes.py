@@ -103,6 +103,16 @@ def test_a_lock_of_any_shape_raises_nothing_but_our_errors(
         _read(project, _put(LOCK, place, value))
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["!!bool maybe", "!!int ''", "!!float ''", "!!timestamp soon", "!!binary é", "!!set [1]"],
+)
+def test_a_value_that_its_tag_does_not_fit_is_refused(project: Path, value: str) -> None:
+    text = json.dumps(LOCK).replace('"size": 2', f'"size": {value}')
+    with pytest.raises(CaptureError, match=r"dvc\.lock cannot be read: "):
+        _read(project, text)
+
+
 SHAPES = {
     "the lock": ((), [], "it is no mapping"),
     "stages": (("stages",), 5, "its stages are no mapping"),
