@@ -68,7 +68,7 @@ class Host:
 
 
 def installed(home: Path, wheel: Path, lock: str, *words: str) -> None:
-    uv("venv", "--no-python-downloads", "--python", sys.executable, home)
+    uv("venv", "--clear", "--no-python-downloads", "--python", sys.executable, home)
     install = ("pip", "install", "--python", home, "--no-deps", *words)
     uv(*install, "--require-hashes", "-r", ROOT / f"requirements/{lock}.txt")
     uv(*install, wheel)
