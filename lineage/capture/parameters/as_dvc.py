@@ -22,17 +22,34 @@ def construct(composed: Composed, path: str) -> Any:  # noqa: ANN401 - a parsed 
     Raises:
         CaptureError: DVC could not read it either.
     """
-    from ruamel.yaml import YAML
-
     if composed.node is None:
         return {}
+    reader = _reader(composed)
+    converter = _Converter(reader.resolver)
+    try:
+        return reader.constructor.construct_document(converter.converted(composed.node)) or {}
+    except Exception as error:  # a value that its type does not fit ends it by any of them
+        reason = _misfit(_reader(composed), converter.scalars) or problem(error)
+        raise invalid(path, reason) from None
+
+
+def _reader(composed: Composed) -> Any:  # noqa: ANN401 - ruamel.yaml has no types
+    from ruamel.yaml import YAML
+
     reader = YAML(typ="safe", pure=True)
     reader.version = composed.version
-    try:
-        node = _Converter(reader.resolver).converted(composed.node)
-        return reader.constructor.construct_document(node) or {}
-    except Exception as error:  # a value that its tag does not fit ends it by any of them
-        raise invalid(path, problem(error)) from None
+    return reader
+
+
+def _misfit(reader: Any, scalars: list[Any]) -> str | None:  # noqa: ANN401 - see _reader
+    """The first value that is none of its type, by its tag (``!!bool maybe``) or its looks."""
+    for node in scalars:
+        try:
+            reader.constructor.construct_object(node)
+        except Exception:  # see construct
+            kind = str(node.tag).removeprefix(TAG)
+            return f"{node.value[:40]!r} is no {kind} in line {node.start_mark.line + 1}"
+    return None
 
 
 class _Converter:
@@ -47,6 +64,7 @@ class _Converter:
 
         self._scalar, self._mapping, self._sequence = ScalarNode, MappingNode, SequenceNode
         self._done: dict[int, Any] = {}
+        self.scalars: list[Any] = []
         self._tag = lru_cache(maxsize=None)(lambda text: Tag(suffix=text))
         self._tag_of = lru_cache(maxsize=None)(lambda text: _resolve(resolver, text))
 
@@ -60,7 +78,8 @@ class _Converter:
         if isinstance(node, Scalar):
             resolved = node.plain and node.tag in (None, "!")
             tag = self._tag_of(node.text) if resolved else self._named(node.tag, "str")
-            return self._scalar(tag, node.text, mark, mark)
+            self.scalars.append(self._scalar(tag, node.text, mark, mark))
+            return self.scalars[-1]
         if node.is_mapping:
             pairs = [(self.converted(k), self.converted(v)) for k, v in node.items]
             return self._mapping(self._named(node.tag, "map"), pairs, mark, mark)

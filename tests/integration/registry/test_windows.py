@@ -136,7 +136,7 @@ def test_what_cannot_be_compared_is_refused_and_named(registry):
     pipeline = serve(registry)
     registry.validate("churn@1", captured_pipeline("new"), passed=True, actor="t")
     add_validated(registry, "2")
-    soon = rows.start_of(NOW.replace(hour=0, minute=0, second=0) + dt.timedelta(days=1))
+    soon = rows.start_of(NOW.replace(hour=0, minute=0, second=0) + dt.timedelta(days=2))
     without = SERVED.to_dict() | {"columns": {}}
     changed = SERVED.to_dict()
     changed["columns"]["age"]["bins"] = [2, 1, 1]

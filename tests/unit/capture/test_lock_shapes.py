@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -104,12 +105,20 @@ def test_a_lock_of_any_shape_raises_nothing_but_our_errors(
 
 
 @pytest.mark.parametrize(
-    "value",
-    ["!!bool maybe", "!!int ''", "!!float ''", "!!timestamp soon", "!!binary é", "!!set [1]"],
+    ("value", "why"),
+    [
+        ("!!bool maybe", "'maybe' is no bool in line 2."),
+        ("!!int ''", "'' is no int in line 2."),
+        ("!!float ''", "'' is no float in line 2."),
+        ("!!timestamp soon", "'soon' is no timestamp in line 2."),
+        ("2026-13-01", "'2026-13-01' is no timestamp in line 2."),
+        ("!!binary é", "'é' is no binary in line 2."),
+        ("!!set [1]", "expected a mapping node, but found sequence in line 2."),
+    ],
 )
-def test_a_value_that_its_tag_does_not_fit_is_refused(project: Path, value: str) -> None:
-    text = json.dumps(LOCK).replace('"size": 2', f'"size": {value}')
-    with pytest.raises(CaptureError, match=r"dvc\.lock cannot be read: "):
+def test_a_value_that_its_type_does_not_fit_is_refused(project: Path, value: str, why: str) -> None:
+    text = json.dumps(LOCK).replace('"size": 2', f'"size":\n {value}')
+    with pytest.raises(CaptureError, match=re.escape(f"dvc.lock cannot be read: {why}")):
         _read(project, text)
 
 
