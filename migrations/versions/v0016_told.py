@@ -228,11 +228,12 @@ def _adopt() -> None:
     """Append the events that tell the rows which are there, and let each row name its own."""
     connection = op.get_bind()
     _know_tokens(connection)
+    filled = [name for name in TOLD if _has_rows(connection, name)]
     here = sa.MetaData()
-    here.reflect(connection, only=[*TOLD, "event", "event_subject"])
+    here.reflect(connection, only=[*filled, "event", "event_subject"])
     subjects = _digest_of_subjects(connection, here.tables["event_subject"])
-    for name, columns in TOLD.items():
-        table = here.tables[name]
+    for name in filled:
+        table, columns = here.tables[name], TOLD[name]
         with _changeable(name):
             while (
                 rows := connection.execute(
@@ -250,6 +251,10 @@ def _adopt() -> None:
     if triggers.postgresql():  # no table is altered while a key is still to be looked at
         op.execute("SET CONSTRAINTS ALL IMMEDIATE")
         op.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
+def _has_rows(connection: sa.Connection, table: str) -> bool:
+    return bool(connection.scalar(sa.text(f"SELECT EXISTS (SELECT 1 FROM {table})")))  # nosec B608
 
 
 def _know_tokens(connection: sa.Connection) -> None:
