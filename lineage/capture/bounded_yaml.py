@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LARGEST: Final = 8 << 20
 """Bytes of a configuration file that are read at the most."""
 
+_LONGEST_REASON: Final = 400
 DEEPEST: Final = 60
 MOST_NODES: Final = 500_000
 """Nodes that a YAML file may have once its aliases are written out."""
@@ -118,7 +119,8 @@ def problem(error: BaseException) -> str:
     """What a YAML parser found wrong, and in which line, in one line."""
     what = getattr(error, "problem", None) or (str(error).splitlines() or [type(error).__name__])[0]
     mark = getattr(error, "problem_mark", None)
-    return f"{what} in line {mark.line + 1}" if mark is not None else str(what)
+    said = " ".join(str(what)[:_LONGEST_REASON].split())
+    return f"{said} in line {mark.line + 1}" if mark is not None else said
 
 
 def invalid(path: str, reason: str) -> CaptureError:

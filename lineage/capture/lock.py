@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import io
 import posixpath
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from lineage.capture.bounded_yaml import load_strings
 from lineage.capture.dvc import DEFAULT_PARAMS, is_outside, joined, mappings, recorded_digest
+from lineage.capture.dvc_filesystem import refused
 from lineage.capture.dvc_hash import ALGORITHMS
 from lineage.capture.outside_address import shown_address
 from lineage.capture.parameters.as_dvc import construct
@@ -29,6 +33,16 @@ if TYPE_CHECKING:
 
 _LARGEST: Final = 1 << 31
 """Bytes of a file that are read at a revision at the most."""
+
+_LONGEST_SHOWN: Final = 80
+
+_READ_BY_DVC_ALONE: Final = re.compile(
+    r"[\t\x85\u2028\u2029\ufeff]|(?:^|[\s\[{,:?-])(?:[&*!%|>?@`]|<<)", re.MULTILINE
+)
+"""What libyaml may read otherwise than DVC in a lock: anchors, tags, blocks, odd breaks.
+
+DVC writes hardly any of it but in commands. The two agree on all else, and libyaml is quicker.
+"""
 
 
 @dataclass(frozen=True)
@@ -132,8 +146,9 @@ class Lock:
             for name, value in self.project.parameters_as_dvc(file, names).items():
                 if name not in old:
                     yield f"{stage.name} was run without the parameter {name} of {file}"
-                elif old[name] != value:
-                    yield f"the parameter {name} of {stage.name} was {old[name]!r}, not {value!r}"
+                elif not _is_same(old[name], value):
+                    was, now = _shown(old[name]), _shown(value)
+                    yield f"the parameter {name} of {stage.name} was {was}, not {now}"
 
     def _dependencies(self, stage: DvcStage, entry: dict[str, Any]) -> Iterator[str]:
         recorded = {
@@ -152,6 +167,22 @@ class Lock:
                 yield f"{path} is not what {stage.name} was run with"
 
 
+def _is_same(one: object, other: object) -> bool:
+    """Whether two values of a parameter are one; what is no number (``.nan``) stays what it is."""
+    with suppress(ValueError):  # an integer that is too long to be written
+        return one == other or repr(one) == repr(other)
+    return False
+
+
+def _shown(value: object) -> str:
+    """A value of a parameter as a person reads it in one line."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of more than 4,300 digits"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
 @lru_cache(maxsize=8)
 def _typed(text: str, path: str) -> dict[str, Any]:
     """A document of DVC's own, its values as DVC reads them; nobody changes it.
@@ -161,15 +192,26 @@ def _typed(text: str, path: str) -> dict[str, Any]:
     Raises:
         CaptureError: it is none, or too large.
     """
-    composed = single(text, path)
-    document = construct(composed, path)
-    is_list = isinstance(composed.node, Collection) and not composed.node.is_mapping
-    if is_list or not isinstance(document, dict):
+    document: Any
+    if _READ_BY_DVC_ALONE.search(text):
+        from dvc.utils.serialize import parse_yaml
+
+        document = load_strings(text, path)  # which bounds what is read
+        try:
+            document = parse_yaml(text, path) if isinstance(document, dict) else document
+        except Exception as error:  # DVC ends by any of them
+            construct(single(text, path), path)  # says in which line, if it ends here too
+            raise refused(path, error) from None
+    else:
+        composed = single(text, path)
+        is_list = isinstance(composed.node, Collection) and not composed.node.is_mapping
+        document = [] if is_list else construct(composed, path)
+    if not isinstance(document, dict | None):
         raise CaptureError(
             f"{path} is not what DVC writes: it is no mapping.",
             remedy=f"Bring back the one that git holds (git checkout -- {path}).",
         )
-    return document
+    return document or {}
 
 
 def _entry(document: dict[str, Any], path: str, stage: DvcStage) -> dict[str, Any] | None:

@@ -7,13 +7,16 @@ for what YAML 1.1 and 1.2 scan differently.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineage.capture.bounded_yaml import invalid, problem
 from lineage.capture.parameters.yaml_nodes import TAG, Scalar
 
 if TYPE_CHECKING:
     from lineage.capture.parameters.yaml_nodes import Composed, Node
+
+_OF_MAPPINGS: Final = ("merge", "value")
+"""Types of keys (``<<``, ``=``) that only their mapping reads."""
 
 
 def construct(composed: Composed, path: str) -> Any:  # noqa: ANN401 - a parsed document
@@ -22,12 +25,16 @@ def construct(composed: Composed, path: str) -> Any:  # noqa: ANN401 - a parsed 
     Raises:
         CaptureError: DVC could not read it either.
     """
+    from ruamel.yaml import YAMLError
+
     if composed.node is None:
         return {}
     reader = _reader(composed)
     converter = _Converter(reader.resolver)
     try:
         return reader.constructor.construct_document(converter.converted(composed.node)) or {}
+    except YAMLError as error:
+        raise invalid(path, problem(error)) from None
     except Exception as error:  # a value that its type does not fit ends it by any of them
         reason = _misfit(_reader(composed), converter.scalars) or problem(error)
         raise invalid(path, reason) from None
@@ -44,10 +51,12 @@ def _reader(composed: Composed) -> Any:  # noqa: ANN401 - ruamel.yaml has no typ
 def _misfit(reader: Any, scalars: list[Any]) -> str | None:  # noqa: ANN401 - see _reader
     """The first value that is none of its type, by its tag (``!!bool maybe``) or its looks."""
     for node in scalars:
+        kind = str(node.tag).removeprefix(TAG)
+        if kind in _OF_MAPPINGS:
+            continue
         try:
             reader.constructor.construct_object(node)
         except Exception:  # see construct
-            kind = str(node.tag).removeprefix(TAG)
             return f"{node.value[:40]!r} is no {kind} in line {node.start_mark.line + 1}"
     return None
 

@@ -8,11 +8,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from dvc.utils.serialize import dumps_yaml, parse_yaml
+from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 
 from lineage.capture.dvc import DvcProject
 from lineage.capture.dvc_hash import DvcHasher
+from lineage.capture.lock import Lock, _typed
 from lineage.capture.origin import OriginReader
 from lineage.capture.source import WorkingTree
 from lineage.errors import CaptureError, LineageError
@@ -110,9 +112,9 @@ def test_a_lock_of_any_shape_raises_nothing_but_our_errors(
         ("!!bool maybe", "'maybe' is no bool in line 2."),
         ("!!int ''", "'' is no int in line 2."),
         ("!!float ''", "'' is no float in line 2."),
-        ("!!timestamp soon", "'soon' is no timestamp in line 2."),
+        ("!!timestamp soon", 'failed to construct timestamp from "soon" in line 2.'),
         ("2026-13-01", "'2026-13-01' is no timestamp in line 2."),
-        ("!!binary é", "'é' is no binary in line 2."),
+        ("!!binary é", "failed to convert base64 data into ascii"),
         ("!!set [1]", "expected a mapping node, but found sequence in line 2."),
     ],
 )
@@ -120,6 +122,72 @@ def test_a_value_that_its_type_does_not_fit_is_refused(project: Path, value: str
     text = json.dumps(LOCK).replace('"size": 2', f'"size":\n {value}')
     with pytest.raises(CaptureError, match=re.escape(f"dvc.lock cannot be read: {why}")):
         _read(project, text)
+
+
+ODD = (
+    "a: 0.1\t", "a:\t0.1", "a: v\tw", "a: |\t", "a: |# c", "a: !!str\t1", "%YAML 1.2\t\n---\na: 1",
+    "{a: !!str, b: 0.1}", "[!!str, 1]", "{*b: 1}", "x: &a 1\n*a: 2", "a: &b:c 0.1", "&a: 1",
+    "a:\n  \x85b: 1", "a:\n  \u2028b: 1", "a: 1\n\ufeff", "!!merge <<: {a: 1}", "<<: {a: 1}",
+    "x: &a {b: 1}\ny: {<<: *a}", "<<: 5", "<<: [{a: 1}, 5]", "a: 1:30", "%YAML 1.1\n---\na: 1:30",
+    "a: 010", "%YAML 1.1\n---\na: 010", "a: .nan", "a: 1_0", "a: >-\n  b\n  c", "? a\n: 1", "a: b #c",
+    "a: 'b: c'", "a: python b.py && echo {x} > c", "- a", "a", "a: 1\na: 2", "a: [b, {c: d}]",
+)  # fmt: skip
+"""What libyaml alone reads otherwise than DVC, and what both read alike."""
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_lock_is_read_as_dvc_reads_it(text: str) -> None:
+    try:
+        expected = parse_yaml(text, "dvc.lock")
+    except Exception:
+        expected = None
+    if isinstance(expected, dict):
+        assert repr(_typed(text, "dvc.lock")) == repr(expected)
+    else:
+        with pytest.raises(CaptureError, match=r"dvc\.lock"):
+            _typed(text, "dvc.lock")
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+            max_leaves=9,
+        ),
+        max_size=4,
+    )
+)
+def test_what_dvc_writes_is_read_as_dvc_reads_it(value: dict[str, Any]) -> None:
+    try:
+        text = dumps_yaml(value)
+        expected = parse_yaml(text, "dvc.lock")
+    except Exception:  # DVC cannot write it, or not read what it wrote
+        reject()
+    assert repr(_typed(text, "dvc.lock")) == repr(expected or {})
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("1", "2", "the parameter top of prepare was 1, not 2"),
+        (f'"{"x" * 300}"', "2", f"the parameter top of prepare was '{'x' * 79}…, not 2"),
+        (f"0x{'f' * 5000}", "2", "top of prepare was a number of more than 4,300 digits, not 2"),
+        (".nan", ".nan", None),
+        ("[1, .nan]", "[1, .nan]", None),
+        (".nan", "1.5", "the parameter top of prepare was nan, not 1.5"),
+    ],
+)
+def test_a_parameter_that_changed_is_told_in_one_line(
+    project: Path, was: str, now: str, said: str | None
+) -> None:
+    (project / "params.yaml").write_text(f"top: {now}\n")
+    (project / "dvc.lock").write_text(json.dumps(LOCK).replace('"top": 1', f'"top": {was}'))
+    dvc = DvcProject(WorkingTree(project, None), "")
+    (stage,) = dvc.making("clean.csv")
+    told = [one for one in Lock(dvc, None).differences(stage) if "parameter" in one]
+    assert told == [] if said is None else said in told[0]
 
 
 SHAPES = {

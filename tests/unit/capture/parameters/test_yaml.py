@@ -343,3 +343,26 @@ def test_nothing_makes_it_fail_but_with_a_sentence(text):
         found = single(text, PATH)
         written(text)
         construct(found, PATH)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("base: &b {x: 1}\ny: {<<: *b}\nd: 2026-13-01", "'2026-13-01' is no timestamp in line 3."),
+        ("y: {=: 1}\nd: !!bool maybe", "'maybe' is no bool in line 2."),
+        ("base: &b {x: 1}\ny: {<<: *b}\nd: !!set [a]", "but found sequence in line 3."),
+        ("base: &b {x: 1}\ny: {<<: *b}\nd: 1\nd: 2", 'found duplicate key "d"'),
+        ("y: {<<: 5}", "for merging, but found scalar in line 1."),
+    ],
+)
+def test_the_value_that_cannot_be_read_is_named_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(CaptureError) as error:
+        construct(single(text, PATH), PATH)
+    assert said in str(error.value)
+
+
+def test_what_cannot_be_read_is_told_in_a_short_sentence() -> None:
+    text = f"a: &a '{'x' * 100_000}'\nb: &b [*a, *a]\nk: {{x: *b, x: *b}}"
+    with pytest.raises(CaptureError, match="found duplicate key") as error:
+        construct(single(text, PATH), PATH)
+    assert len(str(error.value)) < 500
