@@ -9,9 +9,11 @@ from lineage.capture.dvc import overlap
 from lineage.errors import CaptureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lineage.capture.dvc import DvcProject, DvcStage
+
+    _Key = tuple[str, str]
 
 
 def stages_from(dvc: DvcProject, path: str, stages: Iterable[DvcStage]) -> list[DvcStage]:
@@ -25,33 +27,59 @@ def stages_from(dvc: DvcProject, path: str, stages: Iterable[DvcStage]) -> list[
     Raises:
         CaptureError: the stages are made from each other in a circle.
     """
-    ends = {(stage.file, stage.name): stage for stage in stages}
-    known = dict(ends)
-    before: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    pending = list(ends.values())
+    ends = {_key(stage): stage for stage in stages}
+    found: set[_Key] = set()
+    way = []
+    for stage, before in _in_order(dvc, path, ends.values(), through_frozen=True):
+        if _key(stage) in ends or reads(stage, path) or found & before:
+            found.add(_key(stage))
+            way.append(stage)
+    return way
+
+
+def stages_behind(dvc: DvcProject, path: str, stages: Iterable[DvcStage]) -> list[DvcStage]:
+    """The named stages and all that they are made from, each before what reads of it.
+
+    Args:
+        dvc: whose stages.
+        path: what makes it, relative to the top of the repository, is left out.
+        stages: where the way ends.
+
+    Raises:
+        CaptureError: the stages are made from each other in a circle.
+    """
+    return [stage for stage, _ in _in_order(dvc, path, stages, through_frozen=False)]
+
+
+def _in_order(
+    dvc: DvcProject, path: str, stages: Iterable[DvcStage], *, through_frozen: bool
+) -> Iterator[tuple[DvcStage, set[_Key]]]:
+    """Stages and what they are made from, but for what makes a path; each with those before it."""
+    known = {_key(stage): stage for stage in stages}
+    before: dict[_Key, set[_Key]] = {}
+    pending = list(known.values())
     for stage in pending:  # which grows
-        makers = [
-            made
-            for dep in stage.deps
+        makers = {
+            _key(made): made
+            for dep in (stage.deps if through_frozen or not stage.frozen else ())
             for made in dvc.making(dep)
             if not any(overlap(out, path) for out in made.outs)
-        ]
-        before[stage.file, stage.name] = [(made.file, made.name) for made in makers]
-        for made in makers:
-            if (made.file, made.name) not in known:
-                known[made.file, made.name] = made
-                pending.append(made)
-    found: dict[tuple[str, str], DvcStage] = {}
+        }
+        before[_key(stage)] = set(makers)
+        pending += [made for key, made in makers.items() if key not in known]
+        known |= makers
     try:
         for key in TopologicalSorter(before).static_order():
-            if key in ends or reads(known[key], path) or any(one in found for one in before[key]):
-                found[key] = known[key]
+            yield known[key], before[key]
     except CycleError:
         raise CaptureError(
             "Stages in dvc.yaml are made from each other in a circle.",
             remedy="See which ones: dvc dag",
         ) from None
-    return list(found.values())
+
+
+def _key(stage: DvcStage) -> _Key:
+    return stage.file, stage.name
 
 
 def reads(stage: DvcStage, path: str) -> bool:

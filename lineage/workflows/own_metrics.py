@@ -8,29 +8,29 @@ watched. A file that neither knows is taken as the person says.
 from __future__ import annotations
 
 import shlex
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lineage.acts import act
-from lineage.capture.dvc import joined, mappings, overlap, recorded_digest
+from lineage.capture.dvc import overlap
 from lineage.capture.stage_addresses import address, choose
 from lineage.capture.stages_from import reads, stages_from
 from lineage.errors import CaptureError, LineageError
 from lineage.hashing.files import hash_path
+from lineage.workflows.dvc_records import is_in, locked, recorded, wrote
 from lineage.workflows.measured_files import from_top, measured
 from lineage.workflows.own_parts import is_own, weights_here, weights_place
 from lineage.workflows.watched_runs import is_dvc, read_by_programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from lineage.capture.command import Run
-    from lineage.capture.dvc import DvcProject, DvcStage
+    from lineage.capture.dvc import DvcStage
     from lineage.capture.lock import Lock
     from lineage.capture.project import Project
     from lineage.capture.watch import Observed
-    from lineage.identity.digest import Digest
 
 
 def require_own_metrics(
@@ -190,13 +190,13 @@ def _told_of_these(project: Project, metrics: str, weights: str) -> str | None:
     makers = dvc.making(metrics)
     if not makers:
         return None
-    with _locked(project, dvc) as lock:
-        way = stages_from(dvc, weights, [one for one in makers if _wrote(lock, one, metrics)])
+    with locked(project, dvc) as lock:
+        way = stages_from(dvc, weights, [one for one in makers if wrote(lock, one, metrics)])
         if any(_read_other(lock, stage, way, weights) is not None for stage in way):
             return None
         for stage in way:
-            recorded = _recorded(lock, stage, "deps")
-            if any(overlap(path, weights) and digest is not None for path, digest in recorded):
+            read = recorded(lock, stage, "deps")
+            if any(overlap(path, weights) and digest is not None for path, digest in read):
                 return f"dvc.lock records that {address(stage, project.folder)} read those here"
     return None
 
@@ -216,8 +216,8 @@ def _told_of(project: Project, paths: Iterable[str], weights: str) -> str | None
     makers = [(path, stage) for path in paths for stage in dvc.making(path)]
     if not makers:
         return None
-    with _locked(project, dvc) as lock:
-        made = [stage for path, stage in makers if _wrote(lock, stage, path)]
+    with locked(project, dvc) as lock:
+        made = [stage for path, stage in makers if wrote(lock, stage, path)]
         way = stages_from(dvc, weights, made)
         for stage in way:
             path = _read_other(lock, stage, way, weights)
@@ -228,53 +228,23 @@ def _told_of(project: Project, paths: Iterable[str], weights: str) -> str | None
     return None
 
 
-@contextmanager
-def _locked(project: Project, dvc: DvcProject) -> Iterator[Lock]:
-    """What DVC's lock records, held against what is here."""
-    from lineage.capture.dvc_hash import DvcHasher
-    from lineage.capture.lock import Lock
-    from lineage.capture.source import WorkingTree
-
-    with project.cache() as cache:
-        hasher = DvcHasher(WorkingTree(project.top, project.git), dvc.root, cache, None)
-        yield Lock(dvc, hasher)
-
-
-def _wrote(lock: Lock, stage: DvcStage, metrics: str) -> bool:
-    """Whether a stage made the metrics as they are here, as far as that is recorded."""
-    outs = dict(_recorded(lock, stage, "outs"))
-    here = [(path, one) for path, one in outs.items() if one is not None and _is_in(metrics, path)]
-    return bool(here) and all(lock.is_as_recorded(path, one) for path, one in here)
-
-
 def _read_other(lock: Lock, stage: DvcStage, way: list[DvcStage], weights: str) -> str | None:
     """What a stage read otherwise: the weights than they are here, or what was made from them.
 
     What was made from them must be what the run that made it left, else what is here.
     """
-    for path, digest in _recorded(lock, stage, "deps"):
+    for path, digest in recorded(lock, stage, "deps"):
         if digest is None:
             continue
         makers = [one for one in way if any(overlap(out, path) for out in one.outs)]
-        left = [one for made in makers for at, one in _recorded(lock, made, "outs") if at == path]
+        left = [one for made in makers for at, one in recorded(lock, made, "outs") if at == path]
         if overlap(path, weights) or (makers and not left):
             is_other = lock.is_as_recorded(path, digest) is False
         else:
             is_other = bool(left) and digest not in left
         if is_other:
-            return weights if _is_in(path, weights) else path
+            return weights if is_in(path, weights) else path
     return None
-
-
-def _recorded(lock: Lock, stage: DvcStage, key: str) -> Iterator[tuple[str, Digest | None]]:
-    """What the lock has of a stage's dependencies or outputs: their paths and digests."""
-    for item in mappings((lock.entry(stage) or {}).get(key)):
-        if isinstance(item.get("path"), str):
-            yield joined(stage.wdir, item["path"]), recorded_digest(item)
-
-
-def _is_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
 
 
 def _configured(project: Project, model: str, place: str) -> str | None:
@@ -300,8 +270,8 @@ def _told_of_others(
     The configured ones are those of its model, where its own lie elsewhere, and of other models.
     """
     dvc = project.dvc_here()
-    with _locked(project, dvc) as lock:
-        made = [stage for stage in dvc.making(metrics) if _wrote(lock, stage, metrics)]
+    with locked(project, dvc) as lock:
+        made = [stage for stage in dvc.making(metrics) if wrote(lock, stage, metrics)]
     if not made or any(reads(stage, weights) for stage in stages_from(dvc, weights, made)):
         return None
     for model in sorted(project.config.models):

@@ -21,6 +21,7 @@ from lineage.workflows.data_profile import profile_here
 from lineage.workflows.measured_files import note_measured
 from lineage.workflows.own_metrics import require_own_metrics, require_own_run
 from lineage.workflows.own_parts import weights_place
+from lineage.workflows.own_pipeline import require_own_inputs
 from lineage.workflows.registered_files import mean_registered_files
 from lineage.workflows.run_state import State, changed, differing, digests
 from lineage.workflows.validation_evidence import (
@@ -91,8 +92,10 @@ def run_and_validate(
     named = [*further, *filter(None, [attributions_named(wanted)])]
     note_measured(project, observed, measuring.written, before.weights, named=named)
     place = weights_place(project, version)
-    for path in (measuring.written, besides.written):
-        require_own_run(project, version, path, place, ran, observed, pipeline=wanted.pipeline)
+    with project.read_once():
+        for path in (measuring.written, besides.written):
+            require_own_run(project, version, path, place, ran, observed, pipeline=wanted.pipeline)
+        require_own_inputs(project, version, ran, observed)
     for path in further:
         require_own_metrics(
             project, version, path, "Let the command write it, or name one of the version's own."

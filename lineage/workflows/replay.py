@@ -19,6 +19,7 @@ from lineage.capture.checkout_state import CheckoutState
 from lineage.capture.command import Place
 from lineage.capture.dvc_checkout import fetch_tracked
 from lineage.capture.git_worktree import temporary_worktree
+from lineage.capture.stage_addresses import address
 from lineage.capture.version import VersionCapture
 from lineage.capture.watch import watch
 from lineage.contract.captured import CaptureRequest
@@ -36,6 +37,7 @@ from lineage.workflows.deployed_commit import (
 )
 from lineage.workflows.own_metrics import require_own_run
 from lineage.workflows.own_parts import require_own_weights
+from lineage.workflows.own_pipeline import outdated
 from lineage.workflows.recorded_runs import Measuring, record
 from lineage.workflows.replay_weights import put_own_weights
 from lineage.workflows.run import ran_something
@@ -48,10 +50,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lineage.capture.command import Run
+    from lineage.capture.dvc import DvcProject
     from lineage.capture.project import Project
     from lineage.capture.watch import Observed
     from lineage.connection import AnyRegistry
     from lineage.contract.captured import CapturedPipelineVersion
+    from lineage.contract.results import FoundPipeline
     from lineage.workflows.validating import Validating
     from lineage.workflows.worktree_project import Evaluation
 
@@ -114,13 +118,32 @@ def replay(
     require_validatable(registry, version, running, how.command or ("evaluate",), actor=actor)
     before = CheckoutState.of(project)
     with _checked_out(project, version["model"], commit) as there:
+
+        def run(what: Evaluation) -> tuple[Run, Observed]:
+            place = Place(what.folder, seconds)
+            try:
+                return watch(
+                    what.command,
+                    there.top,
+                    quiet_stdout=quiet_stdout,
+                    place=place,
+                    apart=project.top,
+                )
+            except subprocess.TimeoutExpired:
+                raise _too_long(version, how) from None
+
         pipeline = require_deployed(there, deployed, commit)
         dvc = there.dvc_here()
         weights = there.weights_place(version)
         evaluation = there.evaluation(dvc, how.command, weights)
-        needless = (relative(there, weights), *evaluation.makes)
+        anew = _made_anew(there, dvc, evaluation, weights)
+        needless = (relative(there, weights), *evaluation.makes, *anew.makes)
         fetch_tracked(dvc, there.top, project.top, needless, commit=commit)
         put_own_weights(project, registry, version, weights)
+        if anew.stages:
+            ran, observed = run(anew)
+            _require_apart(project, before, observed)
+            _require_made(anew, ran, deployed)
         state = _state(there, version, pipeline, weights, wanted)
         require_own_weights(version, state.weights)
         metrics = there.metrics_there(wanted.metrics)
@@ -130,17 +153,7 @@ def replay(
         if besides.attributions is not None:
             besides.attributions.parent.mkdir(parents=True, exist_ok=True)
         measuring = Measuring.of(metrics, besides)
-        place = Place(evaluation.folder, seconds)
-        try:
-            ran, observed = watch(
-                evaluation.command,
-                there.top,
-                quiet_stdout=quiet_stdout,
-                place=place,
-                apart=project.top,
-            )
-        except subprocess.TimeoutExpired:
-            raise _too_long(version, how) from None
+        ran, observed = run(evaluation)
         _require_still_there(there.top, {"metrics": metrics, "attributions": besides.attributions})
         _require_apart(project, before, observed)
         _require_run(evaluation, ran, observed)
@@ -264,6 +277,35 @@ def _require_apart(project: Project, before: CheckoutState, observed: Observed) 
             "recorded.",
             remedy="Let the command write in its own folder alone, by relative paths, and leave "
             "the checkout as it is meanwhile.",
+        )
+
+
+def _made_anew(
+    there: WorktreeProject, dvc: DvcProject, evaluation: Evaluation, weights: Path
+) -> Evaluation:
+    """What runs the stages of the pipeline that DVC recorded with something else at the commit.
+
+    Of those on the way to the stages that evaluate; of all, where a command does, for nobody knows
+    what it will read.
+    """
+    stages = {address(stage, there.folder): stage for stage in dvc.stages}
+    paths = [dep for name in evaluation.stages for dep in stages[name].deps]
+    told = outdated(there, there.model, paths if evaluation.stages else None, weights)
+    return there.running({n: stages[n] for n in told if n not in evaluation.stages})
+
+
+def _require_made(anew: Evaluation, ran: Run, deployed: FoundPipeline) -> None:
+    """Refuse where a stage of the deployed pipeline fails: nothing could be evaluated.
+
+    Raises:
+        CaptureError: one did.
+    """
+    if ran.exit_status != 0:
+        raise CaptureError(
+            f"What {', '.join(anew.stages)} made was recorded with another pipeline than "
+            f"{deployed.version.xxh3.short}, and could not be made anew: exit status "
+            f"{ran.exit_status}. Nothing is recorded.",
+            remedy="Mend what it reports above.",
         )
 
 

@@ -20,6 +20,7 @@ from lineage.workflows.own_parts import (
     require_weights_here,
     weights_place,
 )
+from lineage.workflows.own_pipeline import require_own_pipeline
 from lineage.workflows.registered_files import mean_registered_files
 from lineage.workflows.validation_evidence import (
     ValidationEvidence,
@@ -191,6 +192,7 @@ def _pipeline(
     for path in (file, *besides_named(wanted), attributions_path(project, model, wanted)):
         if path is not None:
             require_own_metrics(project, version, path, f"Evaluate it here: {run}; or {own}")
+            require_own_pipeline(project, version, path, own)
     if named is not None:
         return pipeline_here(project, registry, model, named, remedy)
     return pipeline_to_validate(project, model, None)

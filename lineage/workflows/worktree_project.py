@@ -26,7 +26,7 @@ from lineage.workflows.run import dvc_program
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lineage.capture.dvc import DvcProject
+    from lineage.capture.dvc import DvcProject, DvcStage
     from lineage.config.models import Config, ModelTable
 
 _LENT: Final = ("weights", "metrics", "evaluate", "validation_data", "evidence")
@@ -71,16 +71,16 @@ class WorktreeProject(Project):
             )
         super().__init__(root, top, config_file.read(root) or own.file, in_git=True)
         self._own = own
-        self._model = model
+        self.model = model
 
     @cached_property
     @override
     def config(self) -> Config:
-        committed, here = super().config, self._own.config.model(self._model)
-        table = committed.models.get(self._model) or _without_own_pipeline(here, committed)
+        committed, here = super().config, self._own.config.model(self.model)
+        table = committed.models.get(self.model) or _without_own_pipeline(here, committed)
         lent = {name: getattr(here, name) for name in _LENT if not getattr(table, name)}
         table = table.model_copy(update=lent | {"require": here.require})
-        return committed.model_copy(update={"models": committed.models | {self._model: table}})
+        return committed.model_copy(update={"models": committed.models | {self.model: table}})
 
     def weights_place(self, version: Mapping[str, Any]) -> Path:
         """Where a version's weights are expected: as configured, else as they were recorded.
@@ -88,7 +88,7 @@ class WorktreeProject(Project):
         Raises:
             CaptureError: that is no place in the worktree.
         """
-        path = self.config.model(self._model).weights or version["components"]["weights"]["path"]
+        path = self.config.model(self.model).weights or version["components"]["weights"]["path"]
         full = Path(os.path.normpath(self.root / path))
         if (
             is_on_hub(path)
@@ -97,7 +97,7 @@ class WorktreeProject(Project):
         ):
             raise CaptureError(
                 f"{path}, where the weights of {version['ref']} belong, is not in the repository.",
-                remedy=f"Say where the evaluation reads them: weights under [models.{self._model}] "
+                remedy=f"Say where the evaluation reads them: weights under [models.{self.model}] "
                 "in lineage.toml.",
             )
         return full
@@ -123,7 +123,7 @@ class WorktreeProject(Project):
         """The metrics that are to be written: the named file, seen from here, or as configured."""
         if named is not None:
             return self.folder_here / named
-        return self.metrics_path(self._model)
+        return self.metrics_path(self.model)
 
     def evaluation(self, dvc: DvcProject, command: Sequence[str], weights: Path) -> Evaluation:
         """What is to be run there.
@@ -140,11 +140,11 @@ class WorktreeProject(Project):
         """
         if command:
             return self._checked(Evaluation(tuple(command), self.folder_here))
-        key = f"evaluate under [models.{self._model}] in lineage.toml"
-        text = self.config.model(self._model).evaluate
+        key = f"evaluate under [models.{self.model}] in lineage.toml"
+        text = self.config.model(self.model).evaluate
         if text is None:
             raise UsageError(
-                f"Nothing says how {self._model} is evaluated.",
+                f"Nothing says how {self.model} is evaluated.",
                 remedy=f'Name the command as {key}: evaluate = "python src/evaluate.py"; or behind '
                 "the dashes of this one.",
             )
@@ -178,12 +178,16 @@ class WorktreeProject(Project):
                 "that; or name a command that evaluates them behind the dashes of this one.",
             )
         chosen = {address(stage, self.folder): stage for stage in way}
+        return self.running(chosen)
+
+    def running(self, stages: Mapping[str, DvcStage]) -> Evaluation:
+        """What runs stages, by how DVC addresses them, in that order, and nothing else."""
         how = ("--single-item", "--force", "--no-run-cache", "--no-commit")
         return Evaluation(
-            (*dvc_program(), "repro", *how, *chosen),
+            (*dvc_program(), "repro", *how, *stages),
             self.root,
-            tuple(chosen),
-            tuple(out for stage in chosen.values() for out in stage.outs),
+            tuple(stages),
+            tuple(out for stage in stages.values() for out in stage.outs),
         )
 
     def _checked(self, evaluation: Evaluation) -> Evaluation:
