@@ -1,4 +1,4 @@
-# Each target makes what it needs: a fresh machine has Python 3.11, 3.12 or 3.13, pip, git and make.
+# Each target makes what it needs: a fresh machine has Python 3.11, 3.12 or 3.13, pip (23.2 or later), git and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready

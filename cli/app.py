@@ -26,7 +26,7 @@ COMMANDS = {
     "explain": (
         "Start",
         "explaining",
-        "Explain the code of an error or of a rule: what it means, why, and what to do.",
+        "Explain the code of an error, a rule or an exit: what it means, why, and what to do.",
     ),
     "run": ("Versions", "runs", "Run DVC's stages by `dvc repro`, and watch what they read."),
     "register": (
@@ -219,8 +219,8 @@ def build(words: Sequence[str] = ()) -> typer.Typer:
         "\n\n"
         "Exit codes: 0 done or allowed, 1 unexpected failure, 2 wrong usage, 3 refused by the "
         "guard, 4 not found, 5 conflict, 6 integrity failure, 7 registry unreachable, 8 not "
-        "permitted, 9 nothing valid to capture. `lineage explain CODE` tells more of an error's "
-        "code, and of a rule.",
+        "permitted, 9 nothing valid to capture. `lineage explain CODE` tells more of one, of an "
+        "error's code, a rule and a word of the glossary.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,

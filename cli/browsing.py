@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging.config
 import os
-import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from lineage.errors import UsageError
-
 from . import logs, output
+from .listening import listening
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +43,9 @@ def show(url: str, folder: Path, port: int = 0) -> None:
     logging.config.dictConfig(logs.CONFIG)
     os.environ |= {"LINEAGE_REGISTRY": url, "LINEAGE_NO_AUTH": "1", "LINEAGE_READ_ONLY": "1"}
     os.environ["LINEAGE_CHECKOUT"] = os.fspath(folder)
-    with _listening(port) as listener:
+    remedy = "Name another port, or leave --port out for one that is free."
+    (listener,) = listening(HOST, port, remedy=remedy)
+    with listener:
         output.say(f"http://{HOST}:{listener.getsockname()[1]}/")
         output.note("note: nothing can be changed there; end it with Ctrl-C")
         server = uvicorn.Server(
@@ -62,14 +62,3 @@ def show(url: str, folder: Path, port: int = 0) -> None:
         )
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
-
-
-def _listening(port: int) -> socket.socket:
-    """A socket that listens on a port, so that whoever reads the address can open it."""
-    try:
-        return socket.create_server((HOST, port))
-    except OSError as error:
-        raise UsageError(
-            f"Port {port} cannot be listened on: {error.strerror}.",
-            remedy="Name another one, or leave --port out for one that is free.",
-        ) from None

@@ -1,4 +1,4 @@
-"""What the documentation says of a code: of an error, or of a rule of the guard."""
+"""What the documentation says of a code (of an error, a rule, an exit), and of a word of it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECTION: Final = re.compile(r"^### `([\w-]+)`\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+_WORD: Final = re.compile(r"^### ([^\n]+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+_EXIT: Final = re.compile(r"^\| (\d) \| (.+) \|$", re.MULTILINE)
+_OF_EXIT: Final = re.compile(r"^\| \[`([\w-]+)`\]\S* \| \d+ \| (\d) \|", re.MULTILINE)
+_KINDS: Final = {"problem": "a problem", "rule": "a rule", "exit": "an exit code", "word": "a word"}
 _LINK: Final = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _STRONG: Final = re.compile(r"\*\*(.+?)\*\*")
 _COMMENT: Final = re.compile(r"<!--.*?-->\n*", re.DOTALL)
@@ -25,13 +29,18 @@ class Explanation:
 
     Attributes:
         code: the code.
-        kind: ``problem`` or ``rule``.
+        kind: ``problem``, ``rule``, ``exit`` or ``word``.
         text: the documentation's own words, as Markdown without links.
     """
 
     code: str
     kind: str
     text: str
+
+    @property
+    def title(self) -> str:
+        """What it is, and of what kind."""
+        return f"{self.code}, {_KINDS[self.kind]}"
 
     @property
     def beginning(self) -> str:
@@ -59,7 +68,7 @@ class Explanation:
 
 
 def all_explanations() -> dict[str, Explanation]:
-    """Every code with what it means: the rules in the order of their names, then the problems."""
+    """Every code with what it means: the rules by their names, the problems, the exit codes."""
     pages = files("lineage.docs")
     found = {}
     for page in sorted(pages.joinpath("rules").iterdir(), key=lambda one: one.name):
@@ -70,24 +79,41 @@ def all_explanations() -> dict[str, Explanation]:
     problems = pages.joinpath("reference", "problems.md").read_text(encoding="utf-8")
     for code, text in _SECTION.findall(problems):
         found[code] = Explanation(code, "problem", _plain(text))
+    for code, means in _EXIT.findall(problems):
+        theirs = ", ".join(f"`{name}`" for name, of in _OF_EXIT.findall(problems) if of == code)
+        text = f"**Means:** {means}." + (f"\n\n**Its codes:** {theirs}." if theirs else "")
+        found[code] = Explanation(code, "exit", text)
     return found
 
 
+def all_words() -> dict[str, Explanation]:
+    """Every word of the glossary with what it means."""
+    glossary = files("lineage.docs").joinpath("glossary.md").read_text(encoding="utf-8")
+    return {
+        word: Explanation(word, "word", _plain(text))
+        for words, text in _WORD.findall(glossary)
+        for word in words.split(", ")
+    }
+
+
 def explanation(code: str) -> Explanation:
-    """What a code means.
+    """What a code means, or a word of the glossary where it is none.
 
     Raises:
-        NotFound: there is no such code.
+        NotFound: it is neither.
     """
-    known = all_explanations()
+    known = all_words() | all_explanations()
     if code in known:
         return known[code]
     from difflib import get_close_matches
 
     near = get_close_matches(code, known, n=1)
     raise NotFound(
-        f"No error and no rule has the code {code!r}.",
-        remedy=f"Did you mean {near[0]}?" if near else f"{act('explain')} lists them.",
+        f"No error, rule or exit has the code {code!r}, and no word is explained by it.",
+        remedy=f"Did you mean {near[0]}?"
+        if near
+        else f"{act('explain')} lists the codes; the words stand on the page 'Glossary' of the "
+        "documentation.",
     )
 
 

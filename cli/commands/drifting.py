@@ -27,9 +27,11 @@ def drift(model: Model, env: Env, since: Since = None, as_json: Json = False) ->
     """Tell what changed in what production sees, beside what the version was validated on.
 
     The recorded windows of what serves are held against its validation's profile. Each change is
-    hard (upstream, at once), soft (here, or on some hosts alone) or drift (gradual), with its
-    columns, what happened near it, and what it is estimated to cost. It exits 0 whatever changed,
-    and 4 where nobody can tell, which it says with what to do.
+    hard (upstream, at once), soft (here, or on some hosts alone) or drift (gradual), and of a tier:
+    page (a contract broke, or it is estimated to cost), ticket (the scores moved) or explain. Its
+    columns stand with it, what happened near it, what it is estimated to cost, and (over) where it
+    has ended. It exits 0 whatever changed, and 4 where nobody can tell, which it says with what to
+    do.
 
     Example: `lineage drift churn --env production --since 90d`
     """
@@ -67,6 +69,10 @@ def _say(found: Drift) -> None:
         output.say(f"{change.kind}, {change.tier}{ended}: {change.sentence}", hang=2)
     if any(month.estimated is not None or month.realised is not None for month in found.months):
         _say_months(found)
+    words = dict.fromkeys(word for one in found.changes for word in (one.kind, one.tier))
+    if words:
+        *first, last = words
+        output.note(f"note: What {', '.join(first)} and {last} mean: lineage explain WORD")
     if any(change.loss is not None for change in found.changes):
         output.note(f"note: {found.cannot_see}")
 

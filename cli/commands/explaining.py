@@ -1,4 +1,4 @@
-"""`explain`: what the code of an error, or of a rule of the guard, means."""
+"""`explain`: what the code of an error, a rule or an exit means, or a word of the glossary."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ from ..options import Json
 def explain(
     code: Annotated[
         str | None,
-        typer.Argument(metavar="[CODE]", help="The code, as an answer has it; default: list them."),
+        typer.Argument(
+            metavar="[CODE]",
+            help="The code, as an answer has it, an exit code, or a word of the glossary; default: "
+            "list the codes.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Explain the code of an error or of a rule: what it means, why, and what to do.
+    """Explain the code of an error, a rule or an exit: what it means, why, and what to do.
 
-    It is what the documentation says, and needs no registry.
+    A word of the glossary is explained, too: slot, pair, waiver. It is what the documentation says,
+    and needs no registry.
 
     Example: `lineage explain pipeline-match`
     """
@@ -30,7 +35,7 @@ def explain(
         found = [{"code": one.code, "kind": one.kind, "text": one.text} for one in shown]
         output.emit(found[0] if code else found)
     elif code:
-        output.say(output.bold(f"{shown[0].code}, a {shown[0].kind}"))
+        output.say(output.bold(shown[0].title))
         for line in shown[0].lines():
             heading = line.startswith("#")
             output.say(output.bold(line.lstrip("# ")) if heading else line)

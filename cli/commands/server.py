@@ -167,8 +167,6 @@ def serve(
 
     Example: `lineage serve --host 0.0.0.0 --port 8000`
     """
-    import uvicorn
-
     from lineage import timestamps
     from lineage.capture.project import opened
     from lineage.connection import connect
@@ -177,7 +175,7 @@ def serve(
     from lineage.registry.webhooks.addresses import networks
     from lineage.registry_url import LOOPBACK, is_postgresql, is_remote, named_by
 
-    from .. import logs
+    from .. import listening, logs
 
     with opened() as project:
         url = project.registry_url(State.registry)
@@ -235,11 +233,11 @@ def serve(
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
             os.environ["LINEAGE_BESIDE_LOCK"] = os.path.join(folder, "beside.lock")  # noqa: PTH118
         sys.argv[0] = "lineage"
-        uvicorn.run(
+        listening.run(
             APPLICATION,
+            host,
+            port,
             factory=True,
-            host=host,
-            port=port,
             workers=workers,
             log_config=logs.CONFIG,
             access_log=False,

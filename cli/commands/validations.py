@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +24,8 @@ from ..options import (
 from .unsent import note_waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 
 def validate(
@@ -156,6 +158,7 @@ def validate(
     Example: `lineage validate churn@7 -- python evaluate.py`
     """
     from lineage.errors import UsageError
+    from lineage.identity.references import Reference
     from lineage.identity.watched import WatchedRun
     from lineage.workflows import validate, verdict
     from lineage.workflows.validating import Validating
@@ -208,12 +211,14 @@ def validate(
                 project, registry, ref, wanted, words, replay_in, timeout,
                 quiet_stdout=as_json, actor=who,
             )  # fmt: skip
+        read = project.metrics_path(Reference.parse(ref).model, first)
     output.watched_notes(map(WatchedRun.from_json, done["watched"]))
     note_waiting(project)
     if as_json:
         output.emit(done)
     else:
-        _verdict(done)
+        was_run = bool(words or replay_in or carry_over)
+        _verdict(done, None if was_run or elsewhere else _stated(done, read))
     for note in done.get("notes", ()):
         output.note(f"note: {note}")
 
@@ -243,7 +248,30 @@ def _resume(ref: str | None, *, another_registry: bool, as_json: bool) -> None:
         output.say("No verdict waits to be recorded.")
 
 
-def _verdict(done: Mapping[str, Any]) -> None:
+def _stated(done: Mapping[str, Any], metrics: Path | None) -> str:
+    """That nothing was run for a verdict, and what it is of instead."""
+    from lineage.acts import act, typed
+
+    was_read = metrics is not None and done["metrics"] is not None
+    read = f"{os.path.relpath(metrics)} was read, " if was_read and metrics is not None else ""
+    run = typed(act("validate", done["ref"], "--", "COMMAND"))
+    return f"{read}nothing was run ({run} runs it)"
+
+
+def _origin(done: Mapping[str, Any], stated: str | None) -> Iterator[str]:
+    """How a verdict came to be, where no command was run for it here."""
+    if stated is not None:
+        yield f"stated  {stated}"
+    if done["elsewhere"]:
+        yield "validated elsewhere: neither weights nor pipeline were looked at here"
+    if done["rests_on"] is not None:
+        yield f"carried over from validation {done['rests_on']}: {done['difference']}"
+    if "replayed" in done:
+        where = done["replayed"]
+        yield f"replayed at commit {where['commit'][:12]}, which {where['environment']} runs"
+
+
+def _verdict(done: Mapping[str, Any], stated: str | None = None) -> None:
     from lineage.evidence.attributions import in_words, relied_on
     from lineage.guard.requirements import Outcome
 
@@ -252,15 +280,8 @@ def _verdict(done: Mapping[str, Any]) -> None:
     output.say(
         f"{done['ref']} {word} with pipeline {output.pipeline(named['name'], named['digest'])}"
     )
-    if done["elsewhere"]:
-        output.say("  validated elsewhere: neither weights nor pipeline were looked at here")
-    if done["rests_on"] is not None:
-        output.say(f"  carried over from validation {done['rests_on']}: {done['difference']}")
-    if "replayed" in done:
-        where = done["replayed"]
-        output.say(
-            f"  replayed at commit {where['commit'][:12]}, which {where['environment']} runs"
-        )
+    for line in _origin(done, stated):
+        output.say(f"  {line}")
     run = done["run"]
     if run is not None:
         output.say(f"  ran     {' '.join(run['command'])}")

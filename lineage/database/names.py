@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from lineage.acts import act
 from lineage.database import tables
+from lineage.database.sql import col, select
 from lineage.database.told import TOLD
 from lineage.errors import ModelArchived, NotFound
 from lineage.identity.references import check_name
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlmodel import Session
 
+_MOST_NAMES: Final = 1000
+"""Names that one that is nobody's is held against: a host may ask for it again and again."""
+
 _RENAMED: Final = text("SELECT name, became FROM model WHERE became IS NOT NULL")
 _PRESENT: Final = "(SELECT coalesce(became, name) FROM model WHERE name = :name)"
 _OF: Final = text(
@@ -33,8 +37,15 @@ _OF: Final = text(
 _FOLLOWING: Final = tuple(table for table, told in TOLD.items() if told.follows)
 
 
-def require_model(session: Session, name: str) -> str:
+def require_model(
+    session: Session, name: str, nameable: frozenset[str] | None = frozenset()
+) -> str:
     """The present name of a model.
+
+    Args:
+        session: the transaction.
+        name: what it is called.
+        nameable: the models that one who mistyped may be told of; None for all, by default none.
 
     Raises:
         UsageError: none can be called so.
@@ -43,11 +54,24 @@ def require_model(session: Session, name: str) -> str:
     row = session.get(tables.Model, name)
     if row is None:
         check_name("model", name)
-        raise NotFound(
-            f"There is no model {name!r}.",
-            remedy=f"Register its first version: {act('register', name)}",
-        )
+        raise NotFound(f"There is no model {name!r}.", remedy=_other_name(session, name, nameable))
     return row.became or row.name
+
+
+def _other_name(session: Session, name: str, nameable: frozenset[str] | None) -> str:
+    """What to do where no model is called so: take one that is spelled like it, if there is one."""
+    if nameable is not None and not nameable:
+        return f"See which models there are: {act('models')}"
+    from difflib import get_close_matches
+
+    names = col(tables.Model.name)
+    query = select(names).where(col(tables.Model.became).is_(None)).order_by(names)
+    if nameable is not None:
+        query = query.where(names.in_(nameable))
+    near = get_close_matches(name, session.exec(query.limit(_MOST_NAMES)))
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"Register its first version: {act('register', name)}"
 
 
 def archived(model: str) -> ModelArchived:

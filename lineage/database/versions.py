@@ -28,13 +28,20 @@ if TYPE_CHECKING:
     from lineage.identity.references import Reference
 
 
-def find_version(session: Session, reference: Reference) -> tables.ModelVersion:
+def find_version(
+    session: Session, reference: Reference, nameable: frozenset[str] | None = frozenset()
+) -> tables.ModelVersion:
     """The row that a reference names.
+
+    Args:
+        session: the transaction.
+        reference: the version.
+        nameable: the models that one who mistyped may be told of; None for all, by default none.
 
     Raises:
         NotFound: there is no such model, version or environment, or nothing serves there.
     """
-    reference = replace(reference, model=names.require_model(session, reference.model))
+    reference = replace(reference, model=names.require_model(session, reference.model, nameable))
     if reference.environment is not None:
         return _serving_version(session, reference)
     table, tombstone = tables.ModelVersion, tables.VersionNote

@@ -95,15 +95,19 @@ class Sight:
         if self.principal is not None:
             self.principal.require_open(environment=name)
 
-    def model(self, name: str) -> str:
+    def model(self, name: str, *, for_all: bool = False) -> str:
         """The present name of a model that is registered.
+
+        Args:
+            name: what it is called.
+            for_all: the answer is for whoever asks, so it names no other model.
 
         Raises:
             NotPermitted: it is not open.
             NotFound: none is, or was, called so.
         """
         self.require_models(name)
-        return names.require_model(self.session, name)
+        return names.require_model(self.session, name, frozenset() if for_all else self.models)
 
     def environment(self, name: str) -> tables.Environment:
         """An environment.
@@ -127,7 +131,9 @@ class Sight:
         """
         named = self.named(reference)
         deleted = versions.tombstone(self.session, named) if also_deleted else None
-        return deleted[0] if deleted is not None else versions.find_version(self.session, named)
+        if deleted is not None:
+            return deleted[0]
+        return versions.find_version(self.session, named, self.models)
 
     def named(self, reference: str | Reference) -> Reference:
         """A reference whose model and environment are open, if there are such.
@@ -211,7 +217,8 @@ class Sight:
         where = self._found(known)
         self.require_models(model)
         if model not in known.models:
-            model = known.became.get(model) or names.require_model(self.session, model)
+            became = known.became.get(model)
+            model = became or names.require_model(self.session, model, self.models)
             known.load(self.session, models=[model])
         return where, model
 

@@ -62,6 +62,12 @@ if TYPE_CHECKING:
 TIMEOUT: Final = "1h"
 """How long a command may run where nobody says otherwise."""
 
+_HINTS: Final = (
+    "DVC ran in a temporary worktree, which is gone: what it says of git and of `dvc push` is not "
+    "for this checkout."
+)
+"""DVC has no option that leaves out its hints and not its errors."""
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -165,7 +171,9 @@ def replay(
         done = record(
             there, keeper, registry, version, state, measuring, ran, observed, wanted, actor=actor
         )
-    notes = moved_notes(registry, deployed, how.environment)
+    notes = list(moved_notes(registry, deployed, how.environment))
+    if evaluation.stages and ran.exit_status == 0:
+        notes.append(_HINTS)
     return Validation(
         done
         | {

@@ -90,6 +90,21 @@ def test_metrics_below_the_bar_fail_and_so_does_an_exit_status(registered):
     assert "no `require` is configured, so no metric decided it" in done.out
 
 
+def test_a_verdict_without_a_command_says_that_nothing_was_run(registered):
+    hint = "nothing was run (lineage validate churn@1 -- COMMAND runs it)"
+    read = f"  stated  eval/metrics.json was read, {hint}\n"
+    assert read in registered.lineage("validate", "churn@1").out
+    ran = registered.lineage("validate", "churn@1", *_writes())
+    elsewhere = registered.lineage("validate", "churn@1", "--elsewhere")
+    assert "  ran     " in ran.out
+    assert "validated elsewhere" in elsewhere.out
+    assert "nothing was run" not in ran.out + elsewhere.out
+    registered.edit("lineage.toml", "metrics =", "# metrics =")
+    registered.edit("lineage.toml", "require =", "# require =")
+    stated = registered.lineage("validate", "churn@1", "--passed")
+    assert f"  stated  {hint}\n" in stated.out, "no file was read"
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [

@@ -108,6 +108,14 @@ def test_the_rest_of_the_year_says_what_changed_and_what_it_costs(played):
     outside = "note: What was realised lies outside the estimate in "
     (note,) = [line for line in told["drift"].splitlines() if line.startswith(outside)]
     assert "2013-09" in note, "what no estimate sees, outcomes do"
+    lines = told["drift"].splitlines()
+    changes = [line for line in lines if line.startswith(("hard, ", "soft, ", "drift, "))]
+    tickets = [line for line in changes if ", ticket" in line]
+    assert len(tickets) == 1, "as the guide says of that year"
+    assert tickets[0].startswith("drift, ticket (over): since 2013-05-08, (score) is ")
+    assert "2013-09  27,122  3 " in told["drift"], "it is one of the alarms of September"
+    assert [line[:13] for line in changes if line.startswith("hard")] == ["hard, explain"] * 2
+    assert "note: What drift, explain, hard and ticket mean: lineage explain WORD" in lines
     assert told["retrain"].startswith("auc of flight-delays falls by 0.0")
     assert "To retrain every " in told["retrain"]
     assert "REGRET" in told["retrain"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from lineage.api.problems import HTTP_PROBLEMS, OTHER
+from lineage.cli.app import build
 
 from documentation import pages, routes
 from lineage import errors
@@ -221,8 +222,15 @@ def test_the_table_of_exit_codes_is_that_of_the_errors():
             code,
         )
     assert {int(exit_code) for _, exit_code, _, _ in drawn} == set(range(1, 10))
+    written = dict(re.findall(r"^\| (\d) \| (.+) \|$", PROBLEMS, re.MULTILINE))
     readme = (ROOT / "README.md").read_text()
-    assert "| 3 | refused by the guard | 8 | not permitted |" in readme
+    rows = re.findall(r"^\| (\d) \| (.+) \| (\d) \| (.+) \|$", readme, re.MULTILINE)
+    assert written == {code: means for row in rows for code, means in (row[:2], row[2:])}
+    assert sorted(written) == [str(number) for number in range(10)]
+    epilog = (build().info.epilog or "").partition("Exit codes: ")[2]
+    for code, means in written.items():
+        short = means.replace("done, or", "done or").partition(":")[0]
+        assert re.search(rf"\b{code} {short}[,.]", epilog), (code, epilog)
 
 
 def test_the_locked_environment_is_pinned_with_hashes():

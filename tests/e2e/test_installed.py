@@ -75,6 +75,8 @@ def test_every_command_does_its_work_as_it_is_installed(project, tmp_path):
     lineage.run("init")
     assert "git-clean" in lineage.run("doctor").out
     assert "What to do:" in lineage.reads("explain guard-refused").out
+    assert "refused by the guard" in lineage.reads("explain 3").out
+    assert "one model in one environment" in lineage.reads("explain slot").out
     lineage.run("register churn")
     project.edit("src/train.py", "weights of", "better weights of")
     project.dvc("repro", "--quiet")

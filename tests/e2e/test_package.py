@@ -31,6 +31,7 @@ from typing_extensions import override
 from ..conftest import BIN, ENVIRONMENT, Result, Workspace
 from ..support.packages import PROJECT, PYTHONS, ROOT, built, uv
 from ..support.weights_stores import CREDENTIALS, new_bucket
+from .test_lock import PIPS
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 EXTRAS = {"runtime": ["postgresql"], "lowest": list(PROJECT["optional-dependencies"])}
@@ -211,5 +212,17 @@ def test_the_lowest_versions_tried_are_the_lowest_allowed():
 
 def test_the_pythons_that_are_tried_are_those_that_are_named():
     named = f"{', '.join(PYTHONS[:-1])} or {PYTHONS[-1]}"
+    pip = PIPS["oldest"].partition("==")[2].partition(" ")[0]
     for page in ("README.md", "CONTRIBUTING.md", "Makefile"):
-        assert f"Python {named}, pip" in (ROOT / page).read_text(encoding="utf-8")
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert f"Python {named}, pip ({pip} or later), git and make" in text, page
+    tutorial = (ROOT / "docs/guides/first-hour.md").read_text(encoding="utf-8")
+    assert f"Python {named}, and git" in tutorial
+    assert PROJECT["requires-python"] == f">={PYTHONS[0]}"
+
+
+def test_every_target_of_make_that_a_contributor_types_is_explained():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert [one for one in targets.split() if f"`make {one}`" not in page] == []

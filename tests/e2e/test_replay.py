@@ -171,6 +171,9 @@ def test_a_stage_is_run_without_those_that_make_its_data_and_forced(work):
     command = done.json["run"]["command"]
     assert command[1:3] == ["repro", "--single-item"]
     assert command[-1] == "evaluate"
+    assert "dvc push" in done.err.partition("note: ")[0], "DVC hints at what it left there"
+    assert "is not for this checkout" in done.err.partition("note: ")[2]
+    assert len(done.json["notes"]) == 1
     assert _files(work.path / ".dvc/cache") == cache
     assert_gone(work)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sqlite3
 import subprocess
 
@@ -87,6 +88,24 @@ def test_what_has_no_file_is_told(url, words, code, said):
     out, err = running.communicate(timeout=60)
     assert running.returncode == code, err
     assert said in out + err
+
+
+@pytest.mark.parametrize("words", [["ui"], ["serve", "--no-auth"]], ids=lambda words: words[0])
+def test_a_taken_port_is_told_as_wrong_usage(url, words):
+    """Of a server, too: 3 is what the guard refuses by."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [BIN / "lineage", *words, "--port", str(port)],
+            env=ENVIRONMENT | {"LINEAGE_REGISTRY": url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 2, done.stderr
+    said, remedy = done.stderr.splitlines()
+    assert said == f"error: Port {port} of 127.0.0.1 cannot be listened on: Address already in use."
+    assert "another port" in remedy
 
 
 def test_a_registry_of_another_schema_is_not_migrated(tmp_path):

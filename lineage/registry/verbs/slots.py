@@ -113,7 +113,7 @@ class SlotVerbs(ForesightVerbs):
         with self._read() as session:
             sight = self._sight(session)
             sight.environment(environment)
-            present = sight.model(model)
+            present = sight.model(model, for_all=True)
             answer, rests_on = grounds.now(session, environment, present, pipeline)
             return answer, rests_on | {("model", model)}
 

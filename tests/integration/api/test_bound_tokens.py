@@ -365,3 +365,26 @@ def test_what_serves_elsewhere_is_not_asked_for_by_way_of_a_version(acting, fill
                     attempt()
         with pytest.raises(NotFound):
             remote.show("alpha@99")
+
+
+def test_a_misspelt_model_is_told_of_none_that_is_not_open(acting, filled):
+    """A binding may name what is not registered: only it says what a bound token may be told."""
+    bound = {"alpa": ("alpa",), "alphas": ("alpha", "alphas"), "beat": None}
+    told = {}
+    for name, models in bound.items():
+        with acting("read", name=name, models=models) as client:
+            for attempt in (
+                lambda client=client, name=name: client.show(f"{name}@1"),
+                lambda client=client, name=name: client.guard(f"{name}@1", "production"),
+                lambda client=client, name=name: client.versions(name),
+                lambda client=client, name=name: client.serving(name, "production"),
+            ):
+                with pytest.raises(NotFound, match="There is no model") as error:
+                    attempt()
+                told.setdefault(name, []).append(error.value.remedy)
+    shared = "See which models there are: «models»"  # hosts of all tokens are given one answer
+    assert told == {
+        "alpa": [*["Register its first version: «register alpa»"] * 3, shared],
+        "alphas": [*["Did you mean alpha?"] * 3, shared],
+        "beat": [*["Did you mean beta?"] * 3, shared],
+    }

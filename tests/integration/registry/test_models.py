@@ -430,3 +430,37 @@ def test_a_copy_of_the_registry_has_the_names_too(registry, url, tmp_path):
     transfer.copy(url, other)
     with connect(other) as copied:
         assert copied.serving("churn", "production").serving.ref == "zeta@2"
+
+
+# a name that is no model's
+
+
+@EVERYWHERE
+def test_a_misspelt_model_is_told_which_are_spelled_alike(registry):
+    add_version(registry, "1", model="proj")
+    add_version(registry, "2", model="elsewhere")
+    for attempt in (
+        lambda: registry.guard("prj@production", "production"),
+        lambda: registry.observations("prj", "production"),
+        lambda: registry.rollback("prj", "production", actor="t"),
+        lambda: registry.show("prj@1"),
+        lambda: registry.versions("prj"),
+    ):
+        with pytest.raises(NotFound, match=r"^There is no model 'prj'\.$") as told:
+            attempt()
+        assert told.value.remedy == "Did you mean proj?"
+    with pytest.raises(NotFound) as told:
+        registry.show("quite-another@1")
+    assert "first version" in told.value.remedy
+
+
+@EVERYWHERE
+def test_a_misspelt_model_is_told_by_its_present_name(registry):
+    add_version(registry, "1", model="proj")
+    registry.rename_model("proj", "projection", actor="t")
+    with pytest.raises(NotFound) as told:
+        registry.show("projectin@1")
+    assert told.value.remedy == "Did you mean projection?"
+    with pytest.raises(NotFound) as told:
+        registry.show("prj@1")
+    assert "proj?" not in told.value.remedy
