@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from lineage.database import errors, sqlite, tables
+from lineage.database import errors, sqlite, tables, wrong_types
 from lineage.database.limits import CONNECTIONS, LOCK_TIMEOUT
 from lineage.database.reading import Reading
 
@@ -114,7 +114,7 @@ def transaction(
 
     Raises:
         RegistryUnreachable: locked, read-only, full or gone.
-        IntegrityFailure: the file is damaged.
+        IntegrityFailure: the file is damaged, or holds what no column of it can.
         Conflict: a constraint refused the change.
         UsageError: a text holds what the database cannot keep.
     """
@@ -128,6 +128,26 @@ def transaction(
         raise errors.not_text(error.reason) from error
     except PoolTimeout as error:
         raise errors.busy() from error
+    except _UNFORESEEN as error:
+        problem = _wrong_type(engine)
+        if problem is None:
+            raise
+        raise sqlite.damaged(problem, engine) from error
+
+
+_UNFORESEEN: Final = (
+    *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
+    SQLAlchemyError,
+)
+"""What working with a value of another type than its column's ends in."""
+
+
+def _wrong_type(engine: Engine) -> str | None:
+    """A row that holds what its columns cannot; what could not be foreseen may come of it."""
+    if engine.dialect.name != "sqlite":
+        return None
+    with engine.connect() as connection:
+        return next(wrong_types.problems(connection), None)
 
 
 def _begun(engine: Engine, writing: bool | Literal["reports"]) -> Connection:
