@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from lineage.database import errors, sqlite, tables, wrong_types
 from lineage.database.limits import CONNECTIONS, LOCK_TIMEOUT
 from lineage.database.reading import Reading
+from lineage.registry_url import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,10 +130,10 @@ def transaction(
     except PoolTimeout as error:
         raise errors.busy() from error
     except _UNFORESEEN as error:
-        problem = _wrong_type(engine)
-        if problem is None:
+        damage = _damage_in(engine)
+        if damage is None:
             raise
-        raise sqlite.damaged(problem, engine) from error
+        raise damage from error
 
 
 _UNFORESEEN: Final = (
@@ -142,12 +143,28 @@ _UNFORESEEN: Final = (
 """What working with a value of another type than its column's ends in."""
 
 
-def _wrong_type(engine: Engine) -> str | None:
-    """A row that holds what its columns cannot; what could not be foreseen may come of it."""
+def damage_at(url: str) -> LineageError | None:
+    """What is wrong with a registry's rows, where that is what an error may come of; None if none.
+
+    Raises:
+        LineageError: it cannot be read.
+    """
+    if not url.startswith(PREFIX):
+        return None
+    engine = open_engine(url)
+    try:
+        return _damage_in(engine)
+    finally:
+        engine.dispose()
+
+
+def _damage_in(engine: Engine) -> LineageError | None:
+    """A row that holds what its columns cannot: what could not be foreseen may come of it."""
     if engine.dialect.name != "sqlite":
         return None
     with engine.connect() as connection:
-        return next(wrong_types.problems(connection), None)
+        problem = next(wrong_types.problems(connection), None)
+    return sqlite.damaged(problem, engine) if problem is not None else None
 
 
 def _begun(engine: Engine, writing: bool | Literal["reports"]) -> Connection:

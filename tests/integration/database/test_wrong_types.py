@@ -34,21 +34,25 @@ TYPES = {
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    """A registry with a row in every table."""
+def story(tmp_path_factory):
+    """A registry with a row in every table that the history tells."""
     path = tmp_path_factory.mktemp("story") / "registry.db"
-    url = f"sqlite:///{path}"
-    make_registry(url, fill)
+    make_registry(f"sqlite:///{path}", fill)
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(story):
+    """The same with a row in every other table, of the right types and of nothing that is there."""
+    path = story.with_name("full.db")
+    shutil.copyfile(story, path)
     with closing(sqlite3.connect(path)) as sql:
-        empty = [
-            (table, columns)
+        rows = [
+            f"INSERT INTO {table} VALUES ({', '.join(TYPES[one][1] for one in columns.values())})"
             for table, columns in _tables(sql).items()
             if not sql.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         ]
-    values = [
-        (table, [TYPES[declared][1] for declared in columns.values()]) for table, columns in empty
-    ]
-    as_owner(url, *(f"INSERT INTO {table} VALUES ({', '.join(row)})" for table, row in values))
+    as_owner(f"sqlite:///{path}", *rows)
     return path
 
 
@@ -169,3 +173,25 @@ def test_what_reads_a_damaged_row_tells_that_the_registry_is_damaged(
     ):
         ask(registry)
     assert "db check" in told.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "command"),
+    [
+        ("validation", "rests_on", "show churn@3 --json"),
+        ("token", "revoked_at", "token list --json"),
+        ("validation", "metrics", "export churn@1 --format card"),
+        ("validation", "event", "audit verify --json"),
+        ("event", "actor", "db check --json"),
+        ("event", "actor", "db check"),
+        ("event", "actor", "db backup copy.db"),
+    ],
+)
+def test_a_command_that_fails_on_a_damaged_row_is_no_defect(story, folder, table, column, command):
+    path = folder.path / "damaged.db"
+    shutil.copyfile(story, path)
+    url = f"sqlite:///{path}"
+    as_owner(url, f"UPDATE {table} SET {column} = x'01'")
+    done = folder.lineage(*command.split(), env={"LINEAGE_REGISTRY": url})
+    assert done.code == 6, (done.out, done.err)
+    assert f"{column} holds bytes, not a" in done.out + done.err
