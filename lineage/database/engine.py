@@ -147,7 +147,7 @@ def damage_at(url: str) -> LineageError | None:
     """What is wrong with a registry's rows, where that is what an error may come of; None if none.
 
     Raises:
-        LineageError: it cannot be read.
+        RegistryUnreachable: there is none.
     """
     if not url.startswith(PREFIX):
         return None
@@ -159,11 +159,17 @@ def damage_at(url: str) -> LineageError | None:
 
 
 def _damage_in(engine: Engine) -> LineageError | None:
-    """A row that holds what its columns cannot: what could not be foreseen may come of it."""
+    """A row that holds what its columns cannot: what could not be foreseen may come of it.
+
+    None, too, where that cannot be asked now: what happened first is what is told.
+    """
     if engine.dialect.name != "sqlite":
         return None
-    with engine.connect() as connection:
-        problem = next(wrong_types.problems(connection), None)
+    try:
+        with engine.connect() as connection:
+            problem = next(wrong_types.problems(connection), None)
+    except (SQLAlchemyError, sqlite3.Error):
+        return None
     return sqlite.damaged(problem, engine) if problem is not None else None
 
 

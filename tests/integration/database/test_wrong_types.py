@@ -13,6 +13,7 @@ import pytest
 
 from lineage.connection import connect
 from lineage.database import audit, wrong_types
+from lineage.database.engine import open_engine, transaction
 from lineage.errors import IntegrityFailure
 from tests.support import LONG
 from tests.support.registries import make_registry
@@ -173,6 +174,24 @@ def test_what_reads_a_damaged_row_tells_that_the_registry_is_damaged(
     ):
         ask(registry)
     assert "db check" in told.value.remedy
+
+
+def _run_into_a_defect(engine):
+    with transaction(engine):
+        raise TypeError("a defect")
+
+
+def test_a_defect_on_sound_rows_stays_one_also_where_they_cannot_be_asked(story, tmp_path):
+    path = tmp_path / "sound.db"
+    shutil.copyfile(story, path)
+    engine = open_engine(f"sqlite:///{path}", lock_timeout=0)
+    with pytest.raises(TypeError, match="a defect"):
+        _run_into_a_defect(engine)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(TypeError, match="a defect"):
+            _run_into_a_defect(engine)
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
