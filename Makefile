@@ -21,8 +21,10 @@ $(READY): requirements/build.txt requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(INSTALL) --require-hashes -r requirements/build.txt
 	awk '/^[^ #]/ { n++ } { print > (".venv/half-" n % 2 ".txt") }' requirements/dev.txt
-	$(INSTALL) --require-hashes -r .venv/half-0.txt & one=$$!; other=0; \
-	$(INSTALL) --require-hashes -r .venv/half-1.txt || other=$$?; wait $$one && exit $$other
+	one= code=0; trap 'kill $$one $$! 2>/dev/null; wait; exit 130' HUP INT TERM; \
+	$(INSTALL) --require-hashes -r .venv/half-0.txt & one=$$!; \
+	$(INSTALL) --require-hashes -r .venv/half-1.txt & \
+	wait $$! || code=$$?; wait $$one && exit $$code
 	$(INSTALL) --quiet --editable .
 	$(BIN)/python -m compileall -q -j 0 -x '/(tests|moto|mypyc?|textual|libcst|pip|setuptools|lexers|asyncssh|prompt_toolkit|wcwidth)/' .venv/lib lineage cli api migrations
 	$(BIN)/python -m pip --disable-pip-version-check check

@@ -53,18 +53,37 @@ def report_missing(error: ModuleNotFoundError) -> int:
 
 
 def report_unexpected(error: Exception) -> int:
-    """Print a failure that nobody foresaw; the traceback only where it was asked for."""
+    """Print a failure that nobody foresaw; the traceback only where it was asked for.
+
+    It is no defect where the registry's rows hold what the registry never wrote.
+    """
     if os.environ.get("LINEAGE_DEBUG"):
         import traceback
 
         for line in traceback.format_exc().splitlines():
             note(line)
+    damage = _damage()
+    if damage is not None:
+        return report(damage)
     if State.as_json:
         said = masked(str(error))
         emit({"error": {"code": "internal-error", "message": said, "remedy": None}})
     note(f"{paint_error('error:')} {type(error).__name__}: {' '.join(str(error).split())[:300]}")
     note("  This is a defect of lineage-guard: please report it with LINEAGE_DEBUG=1's output.")
     return 1
+
+
+def _damage() -> LineageError | None:
+    """What is wrong with the rows of the registry that the command opened."""
+    if State.opened is None:
+        return None
+    from lineage.database.engine import damage_at
+    from lineage.errors import LineageError
+
+    try:
+        return damage_at(State.opened)
+    except LineageError:  # the registry is gone: what is told stays what happened first
+        return None
 
 
 def report_usage(error: Exception) -> int:

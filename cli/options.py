@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 class State:
-    """What the options before and behind a command said."""
+    """What the options before and behind a command said, and the registry that it opened."""
 
     registry: str | None = None
+    opened: str | None = None
     as_json: bool = False
     verbose: bool = False
     form: str = "text"
@@ -201,7 +202,7 @@ def _registry_url(project: Project) -> str:
     """Where the registry is, with a note where that leaves ``LINEAGE_TOKEN`` unused by a slip."""
     from lineage.registry_url import is_remote
 
-    url = project.registry_url(State.registry)
+    url = State.opened = project.registry_url(State.registry)
     named = State.registry or os.environ.get("LINEAGE_REGISTRY")
     if os.environ.get("LINEAGE_TOKEN", "").strip() and not named and not is_remote(url):
         typer.echo(

@@ -171,17 +171,20 @@ WHERE datname = current_database()))
 """Who writes as a replica does, for whom no trigger fires."""
 
 KEYS: Final = """
-SELECT child.relname, parent.relname, ARRAY(SELECT quote_ident(attname)
+SELECT child.relname, parent.relname, inside.nspname, beside.nspname,
+ARRAY(SELECT attname::text
 FROM unnest(conkey) WITH ORDINALITY AS k(n, i)
 JOIN pg_attribute ON attrelid = conrelid AND attnum = n
-ORDER BY i), ARRAY(SELECT quote_ident(attname)
+ORDER BY i), ARRAY(SELECT attname::text
 FROM unnest(confkey) WITH ORDINALITY AS k(n, i)
 JOIN pg_attribute ON attrelid = confrelid AND attnum = n
 ORDER BY i)
 FROM pg_constraint
 JOIN pg_class child ON child.oid = conrelid
 JOIN pg_class parent ON parent.oid = confrelid
+JOIN pg_namespace inside ON inside.oid = child.relnamespace
+JOIN pg_namespace beside ON beside.oid = parent.relnamespace
 WHERE contype = 'f' AND connamespace = current_schema()::regnamespace
 ORDER BY 1, 2, conname
 """
-"""Foreign keys: the tables, and their columns."""
+"""Foreign keys: the tables, their schemas, and their columns; all names as they are, unquoted."""

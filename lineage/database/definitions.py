@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lineage.database import catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -62,22 +62,32 @@ def without_comparison(connection: Connection) -> Iterator[str]:
 def dangling(connection: Connection) -> Iterator[str]:
     """The keys of PostgreSQL that point to nothing: somebody switched off what holds them."""
     keys = connection.exec_driver_sql(catalog.KEYS).all()
+    quote = connection.dialect.identifier_preparer.quote_identifier  # doubles each %, too
     for start in range(0, len(keys), _AT_ONCE):
         some = keys[start : start + _AT_ONCE]
-        query = f"SELECT {', '.join(_is_dangling(*key) for key in some)}"
-        found = connection.exec_driver_sql(query.replace("%", "%%")).one()
+        query = f"SELECT {', '.join(_is_dangling(quote, *key) for key in some)}"
+        found = connection.exec_driver_sql(query).one()
         for (child, parent, *_), dangles in zip(some, found, strict=True):
             if dangles:
                 yield f"a row of {child} points to no {parent}"
 
 
-def _is_dangling(child: str, parent: str, own: Sequence[str], other: Sequence[str]) -> str:
-    """Whether a row's key points to nothing, in SQL."""
-    same = " AND ".join(f"p.{a} = c.{b}" for a, b in zip(other, own, strict=True))
-    whole = " AND ".join(f"c.{column} IS NOT NULL" for column in own)
+def _is_dangling(
+    quote: Callable[[str], str],
+    child: str,
+    parent: str,
+    inside: str,
+    beside: str,
+    own: Sequence[str],
+    other: Sequence[str],
+) -> str:
+    """Whether a row's key points to nothing, in SQL: tables of two schemas, and their columns."""
+    pairs = [(quote(a), quote(b)) for a, b in zip(own, other, strict=True)]
+    same = " AND ".join(f"p.{there} = c.{here}" for here, there in pairs)
+    whole = " AND ".join(f"c.{here} IS NOT NULL" for here, _ in pairs)
     return (
-        f"EXISTS (SELECT 1 FROM {child} c WHERE {whole} AND NOT EXISTS "  # nosec B608 # noqa: S608 - catalog's names
-        f"(SELECT 1 FROM {parent} p WHERE {same}))"
+        f"EXISTS (SELECT 1 FROM {quote(inside)}.{quote(child)} c WHERE {whole} AND NOT EXISTS "  # nosec B608 # noqa: S608 - catalog's names
+        f"(SELECT 1 FROM {quote(beside)}.{quote(parent)} p WHERE {same}))"
     )
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from lineage.database import errors, sqlite, tables
+from lineage.database import errors, sqlite, tables, wrong_types
 from lineage.database.limits import CONNECTIONS, LOCK_TIMEOUT
 from lineage.database.reading import Reading
+from lineage.registry_url import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +115,7 @@ def transaction(
 
     Raises:
         RegistryUnreachable: locked, read-only, full or gone.
-        IntegrityFailure: the file is damaged.
+        IntegrityFailure: the file is damaged, or holds what no column of it can.
         Conflict: a constraint refused the change.
         UsageError: a text holds what the database cannot keep.
     """
@@ -128,6 +129,48 @@ def transaction(
         raise errors.not_text(error.reason) from error
     except PoolTimeout as error:
         raise errors.busy() from error
+    except _UNFORESEEN as error:
+        damage = _damage_in(engine)
+        if damage is None:
+            raise
+        raise damage from error
+
+
+_UNFORESEEN: Final = (
+    *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
+    SQLAlchemyError,
+)
+"""What working with a value of another type than its column's ends in."""
+
+
+def damage_at(url: str) -> LineageError | None:
+    """What is wrong with a registry's rows, where that is what an error may come of; None if none.
+
+    Raises:
+        RegistryUnreachable: there is none.
+    """
+    if not url.startswith(PREFIX):
+        return None
+    engine = open_engine(url)
+    try:
+        return _damage_in(engine)
+    finally:
+        engine.dispose()
+
+
+def _damage_in(engine: Engine) -> LineageError | None:
+    """A row that holds what its columns cannot: what could not be foreseen may come of it.
+
+    None, too, where that cannot be asked now: what happened first is what is told.
+    """
+    if engine.dialect.name != "sqlite":
+        return None
+    try:
+        with engine.connect() as connection:
+            problem = next(wrong_types.problems(connection), None)
+    except (SQLAlchemyError, sqlite3.Error):
+        return None
+    return sqlite.damaged(problem, engine) if problem is not None else None
 
 
 def _begun(engine: Engine, writing: bool | Literal["reports"]) -> Connection:

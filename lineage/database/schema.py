@@ -11,7 +11,15 @@ from sqlalchemy import create_engine, inspect, text
 import lineage.migrations as migrations
 from lineage.acts import act
 from lineage.contract.results import SchemaCheck
-from lineage.database import catalog, definitions, grants, graph, reports, version_metrics
+from lineage.database import (
+    catalog,
+    definitions,
+    grants,
+    graph,
+    reports,
+    version_metrics,
+    wrong_types,
+)
 from lineage.database.engine import open_engine, transaction
 from lineage.database.tables import load_all
 from lineage.errors import IntegrityFailure, RegistryUnreachable
@@ -124,12 +132,13 @@ def check(engine: Engine) -> SchemaCheck:
 
 
 def _damage(connection: Connection) -> Iterator[str]:
-    """What SQLite itself finds wrong with the file and its keys."""
+    """What SQLite itself finds wrong with the file and its keys, and values of other types."""
     for (line,) in connection.exec_driver_sql("PRAGMA integrity_check").all():
         if line != "ok":
             yield f"the file is damaged: {line}"
     for row in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
         yield f"a row of {row[0]} points to no {row[2]}"
+    yield from wrong_types.problems(connection)
 
 
 def _replicas(connection: Connection) -> Iterator[str]:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Engine, create_engine
 
 from lineage.acts import act
-from lineage.database import errors
+from lineage.database import errors, wrong_types
 from lineage.errors import IntegrityFailure, LineageError, RegistryUnreachable
 from lineage.registry_url import path_of
 
@@ -77,14 +77,20 @@ def translate(error: sqlite3.Error, engine: Engine) -> LineageError:
     name = str(getattr(error, "sqlite_errorname", ""))
     if isinstance(error, sqlite3.IntegrityError):
         return errors.inconsistent(str(error))
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return IntegrityFailure(
-            f"The {what} {where} is damaged: {error}.",
-            remedy=f"Put a backup in its place; {act('db check')} tells whether a file is whole.",
-            public=f"The {what} is damaged.",
-        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or wrong_types.is_undecodable(error):
+        return damaged(str(error), engine)
     hint = f"Check it with {act('db check')}."
     return errors.unreachable(where, name, str(error), _UNREACHABLE, hint, what=what)
+
+
+def damaged(said: str, engine: Engine) -> IntegrityFailure:
+    """The file is not whole, or holds what the registry never wrote."""
+    what = engine.get_execution_options().get(WHAT, "registry")
+    return IntegrityFailure(
+        f"The {what} {engine.url.database} is damaged: {said}.",
+        remedy=f"Put a backup in its place; {act('db check')} tells whether a file is whole.",
+        public=f"The {what} is damaged.",
+    )
 
 
 _UNREACHABLE: Final = (

@@ -100,5 +100,9 @@ def _spans(connection: Connection) -> Iterator[dict[str, int]]:
 
 
 def _numbers(metrics: str | None) -> dict[str, float]:
-    read = json.loads(metrics) if metrics is not None else None
+    """The numbers that can be searched; none where somebody put there what no verdict has."""
+    try:
+        read = json.loads(metrics) if metrics is not None else None
+    except (ValueError, TypeError, RecursionError):
+        return {}
     return flattened(read) if isinstance(read, dict) else {}

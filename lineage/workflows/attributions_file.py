@@ -11,6 +11,8 @@ from lineage.hashing.files import hash_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lineage.hashing.files import Hashed
+
 
 def attributions_of(path: Path) -> Attributions:
     """Read a file of attributions.
@@ -20,17 +22,29 @@ def attributions_of(path: Path) -> Attributions:
 
     Raises:
         UsageError: it is not there, or holds something else than finite numbers.
-        CaptureError: its bytes cannot be read, or changed while they were.
+        CaptureError: its bytes cannot be read, or changed while they were, whatever became of them.
     """
     from lineage.evidence.reading.attributed import means_of
 
     if not path.exists():
         raise UsageError(f"{path} does not exist.", remedy="Name a file of attributions.")
     before = hash_path(path, with_blake3=True)
-    means, rows = means_of(path)
-    if hash_path(path, with_blake3=True) != before:
+    try:
+        means, rows = means_of(path)
+    except Exception:  # what is wrong with half a file is no fault of the whole one
+        _require_unchanged(path, before)
+        raise
+    _require_unchanged(path, before)
+    return Attributions(str(before.blake3), before.size, means, rows)
+
+
+def _require_unchanged(path: Path, before: Hashed) -> None:
+    try:
+        unchanged = hash_path(path, with_blake3=True) == before
+    except CaptureError:  # it is gone, or changes still
+        unchanged = False
+    if not unchanged:
         raise CaptureError(
             f"{path} changed while it was read.",
             remedy="Let nothing write there meanwhile, and try again.",
         )
-    return Attributions(str(before.blake3), before.size, means, rows)

@@ -50,15 +50,25 @@ class Compared:
         """
         from lineage.evidence.reading.overlap import leakage_of
 
-        before = stamps(self.train) | stamps(self.validation)
-        found = leakage_of(self.train, self.validation, self.looking)
-        if before != stamps(self.train) | stamps(self.validation):
+        before = self._stamps()
+        try:
+            found = leakage_of(self.train, self.validation, self.looking)
+        except Exception:  # what is wrong with half a file is no fault of the whole one
+            self._require_unchanged(before)
+            raise
+        self._require_unchanged(before)
+        self.require_own()  # it may have changed since that was asked
+        return found
+
+    def _stamps(self) -> dict[str, Stamp]:
+        return stamps(self.train) | stamps(self.validation)
+
+    def _require_unchanged(self, before: Mapping[str, Stamp]) -> None:
+        if before != self._stamps():
             raise CaptureError(
                 f"{self.train} or {self.validation} changed while it was read.",
                 remedy="Let nothing write there meanwhile, and try again.",
             )
-        self.require_own()  # it may have changed since that was asked
-        return found
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,20 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import venv
 from compileall import compile_dir
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import distribution, distributions
 from py_compile import PycInvalidationMode
+from threading import Event
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -31,7 +36,7 @@ from ..support.once import made_once
 from ..support.packages import CONFIGURATION, HOST, PROJECT, PYTHONS, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HERE = ("build", "runtime", "dev", "host", "host-cloud")
@@ -283,6 +288,97 @@ def test_the_makefile_installs_the_lock_by_the_oldest_and_by_the_newest_pip(pip,
     said = _run(["make", "setup"], tmp_path, BIN, **offer.variables)
     assert said.rstrip().splitlines()[-2] == "No broken requirements found."
     _holds(tmp_path / ".venv", "dev", offer)
+
+
+class Held(list[str]):
+    """What an index was asked for; it answers for what is built with, and for the rest later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: set[str] = set()
+        self.go_on = Event()
+
+    def append(self, path: str) -> None:
+        super().append(path)
+        project = path.strip("/").partition("/")[0]
+        if project not in chosen("build"):
+            self.waiting.add(project)
+            self.go_on.wait(60)
+
+
+def _of_two(emptied: Path, target: Path, broken: int | None = None) -> None:
+    """What `make setup` needs, with a lock of a package for each pip; the bytes of one are bad."""
+    _copy(TREE, target, emptied.parent)
+    lock = target / "requirements/dev.txt"
+    pins = [
+        found[0]
+        for found in PINNED.finditer(lock.read_text(encoding="utf-8"))
+        if ";" not in found[1] and found[1].partition("==")[0] not in chosen("build")
+    ][:2]
+    if broken is not None:
+        pins[broken] = re.sub("sha256:.{64}", f"sha256:{'0' * 64}", pins[broken])
+    lock.write_text("".join(pins), encoding="utf-8")
+
+
+def _comes_about(holds: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+def _in_session(leader: int) -> list[int]:
+    found = []
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == leader and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+    return found
+
+
+@pytest.mark.parametrize("shell", ["/bin/sh", "/bin/bash"])
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_set_up_that_is_interrupted_leaves_no_pip_behind(
+    ended_by, shell, emptied, shared_folder, tmp_path
+):
+    """As Ctrl-C does it, to all that the terminal has in front; or somebody who ends make alone."""
+    _of_two(emptied, tmp_path)
+    _environment(tmp_path / ".venv", _pip("newest", shared_folder))
+    held = Held()
+    with packages.index(emptied, held) as variables:
+        make = subprocess.Popen(
+            ["make", f"SHELL={shell}", "setup"], cwd=tmp_path, start_new_session=True,
+            env={"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)} | variables,
+        )  # fmt: skip
+        try:
+            assert _comes_about(lambda: len(held.waiting) == 2, 60), held
+            if ended_by == signal.SIGINT:
+                os.killpg(make.pid, ended_by)
+            else:
+                make.terminate()
+            assert make.wait(30) != 0
+            assert _in_session(make.pid) == []
+        finally:
+            held.go_on.set()
+            with suppress(ProcessLookupError):
+                os.killpg(make.pid, signal.SIGKILL)
+            make.wait(30)
+    assert not (tmp_path / ".venv/.ready").exists()
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_set_up_fails_where_either_half_of_the_lock_does(broken, emptied, shared_folder, tmp_path):
+    _of_two(emptied, tmp_path, broken)
+    _environment(tmp_path / ".venv", _pip("newest", shared_folder))
+    with packages.index(emptied, []) as variables:
+        done = subprocess.run(
+            ["make", "setup"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            env={"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)} | variables,
+        )  # fmt: skip
+    assert done.returncode != 0
+    assert "HASHES" in done.stderr
+    assert "--editable" not in done.stdout, "make goes on with what comes next"
+    assert not (tmp_path / ".venv/.ready").exists()
 
 
 def test_the_action_installs_the_lock(offer, pythons, tmp_path):

@@ -3,37 +3,64 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lineage.database.engine import open_engine, read
+from sqlalchemy import event as on
+
+from lineage.database.engine import open_engine, read, transaction
 from lineage.registry_url import PREFIX, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy import Connection
 
 
 def as_owner(url: str, *statements: str) -> None:
-    """Carry out statements with no trigger and no key in the way; all of them stand as before."""
+    """Carry out statements with no trigger and no key in the way; all of them stand as before.
+
+    No check is in the way on SQLite, either; PostgreSQL has no switch for them.
+    """
     if url.startswith(PREFIX):
         _on_sqlite(url, statements)
     else:
         _on_postgresql(url, statements)
 
 
+@contextmanager
+def owner(url: str) -> Iterator[Connection]:
+    """One who owns the database, with no trigger in the way; nothing of it is kept."""
+    engine = open_engine(url)
+    if engine.dialect.name == "sqlite":
+        on.listen(engine, "connect", lambda c, _: c.execute("PRAGMA foreign_keys = OFF"))
+    with transaction(engine, writing=True) as connection:
+        if engine.dialect.name == "sqlite":
+            query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            for (name,) in connection.exec_driver_sql(query).all():
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
+            connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        else:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        yield connection
+        connection.rollback()
+    engine.dispose()
+
+
 def _on_sqlite(url: str, statements: Iterable[str]) -> None:
-    connection = sqlite3.connect(path_of(url), isolation_level=None, timeout=30)
-    query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-    triggers = connection.execute(query).fetchall()
-    connection.execute("PRAGMA foreign_keys = OFF")
-    connection.execute("BEGIN IMMEDIATE")
-    for name, _ in triggers:
-        connection.execute(f"DROP TRIGGER {name}")
-    for statement in statements:
-        connection.execute(statement)
-    for _, definition in triggers:
-        connection.execute(definition)
-    connection.execute("COMMIT")
-    connection.close()
+    with closing(sqlite3.connect(path_of(url), isolation_level=None, timeout=30)) as connection:
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        triggers = connection.execute(query).fetchall()
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("BEGIN IMMEDIATE")
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            connection.execute(statement)
+        for _, definition in triggers:
+            connection.execute(definition)
+        connection.execute("COMMIT")
 
 
 def _on_postgresql(url: str, statements: Iterable[str]) -> None:

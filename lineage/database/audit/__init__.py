@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lineage.contract.results import Audit
-from lineage.database import version_metrics
+from lineage.database import version_metrics, wrong_types
 from lineage.database.audit import chain, contents, entries, graph, rows, serving, tree
 from lineage.database.audit.findings import Findings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlmodel import Session
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 STEP: Final = 1_000
 """Events between two reports of how far it is."""
+
+NOT_FURTHER: Final = "nothing was held against the history further: what is damaged cannot be read"
 
 
 def audit(
@@ -41,21 +43,37 @@ def audit(
         progress: told after every so many events how many more were checked.
     """
     links = chain.Links()
+    findings = Findings()
+    try:
+        findings += _found(session, links, against, progress)
+    except Exception:
+        damaged = [*wrong_types.problems(session.connection())]
+        if not damaged:
+            raise
+        findings += [*damaged, NOT_FURTHER]
+    return Audit(links.count, links.head or None, findings.told())
+
+
+def _found(
+    session: Session,
+    links: chain.Links,
+    against: Sequence[Checkpoint],
+    progress: Callable[[int], None] | None,
+) -> Iterator[str]:
+    """All that is found, as it is."""
     checks = (
         links,
         tree.Continues(session, against),
         rows.Rows(session),
         serving.Slots(session),
     )
-    findings = Findings()
     for entry in entries.stream(session):
         for check in checks:
-            findings += check.see(entry)
+            yield from check.see(entry)
         if progress is not None and entry.seq % STEP == 0:
             progress(STEP)
     for check in checks:
-        findings += check.end()
-    findings += contents.data_versions(session)
-    findings += version_metrics.problems(session)
-    findings += graph.problems(session)
-    return Audit(links.count, links.head or None, findings.told())
+        yield from check.end()
+    yield from contents.data_versions(session)
+    yield from version_metrics.problems(session)
+    yield from graph.problems(session)

@@ -38,6 +38,9 @@ MOST_KNOWN: Final = 50_000
 MODEL: Final = "model"
 """The column of a model's name in the rows that follow it."""
 
+_LAST: Final = 2**63 - 1
+"""No number is greater; a text or bytes in a number's place are, as SQLite compares them."""
+
 _BIND: Final = "k"
 
 
@@ -111,8 +114,8 @@ class _Table:
                      for column in told.key]  # fmt: skip
         listed = ", ".join(f'"{column}"' for column in (told.event, *self._columns))
         query = f"SELECT {listed} FROM {told.table} WHERE {{}} ORDER BY {told.event}"  # nosec B608 # noqa: S608
-        self.telling = f"{told.event} >= 1"
-        self.stray = f"{told.event} IS NULL OR {told.event} < 1"
+        self.telling = f"{told.event} BETWEEN 1 AND {_LAST}"
+        self.stray = f"{told.event} IS NULL OR {told.event} < 1 OR {told.event} > {_LAST}"
         self._told_rows = text(query.format(self.telling))
         self._strays = text(query.format(self.stray))
         self._rows: Iterator[Sequence[Any]] = iter(())
@@ -207,7 +210,8 @@ class _Table:
                 self._known.clear()
             values = {f"{_BIND}{number}": part for number, part in enumerate(key)}
             row = self._session.connection().execute(self._newest, values).first()
-            self._known[key] = (row[0] or 0) if row is not None else None
+            named = row[0] if row is not None else None
+            self._known[key] = None if row is None else named if isinstance(named, int) else 0
         return self._known[key]
 
     def _contents(self, key: tuple[Any, ...], row: Sequence[Any]) -> Iterator[str]:

@@ -119,7 +119,8 @@ class HistoryVerbs(Verbs):
         with self._read() as session:
             self._sight(session).require_all()
             found = audit(session, against, progress)
-        return replace(found, problems=found.problems + schema.check(self._engine).problems)
+        damage = schema.check(self._engine).problems
+        return replace(found, problems=tuple(dict.fromkeys(found.problems + damage)))
 
     def head(self, *, seen: int | None = None) -> Head:
         """The newest event, and the digest of one that was seen before."""

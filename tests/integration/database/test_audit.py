@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import pytest
 from sqlalchemy import UniqueConstraint, text
-from sqlalchemy import event as on
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from lineage.connection import connect
 from lineage.database import tables
 from lineage.database.audit import audit, contents
-from lineage.database.engine import open_engine, transaction
 from lineage.database.told import TOLD
 from lineage.database.unit_of_work import UnitOfWork
 from tests.conftest import BOTH
 from tests.support import LONG
 from tests.support.registries import make_registry
 from tests.support.story import fill
-from tests.support.tampering import as_owner, quoted
+from tests.support.tampering import as_owner, owner, quoted
 
 UNCHECKED = {("token", "last_used_at"), ("webhook", "told_until"), ("webhook", "conditions")}
 """What nothing tells: a token may be used, and messages be made, without an event."""
-
-
-@contextmanager
-def _owner(url):
-    """One who owns the database, with no trigger in the way; nothing of it is kept."""
-    engine = open_engine(url)
-    if engine.dialect.name == "sqlite":
-        on.listen(engine, "connect", lambda c, _: c.execute("PRAGMA foreign_keys = OFF"))
-    with transaction(engine, writing=True) as connection:
-        if engine.dialect.name == "sqlite":
-            query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-            for (name,) in connection.exec_driver_sql(query).all():
-                connection.exec_driver_sql(f"DROP TRIGGER {name}")
-            connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
-        else:
-            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        yield connection
-        connection.rollback()
-    engine.dispose()
 
 
 def _problems(connection) -> tuple[str, ...]:
@@ -106,7 +83,7 @@ def test_every_row_of_every_table_that_is_tampered_with_is_found(database):
     on_postgresql = database.startswith("postgresql")
     step = 1 if LONG else 12 if on_postgresql else 5
     blind, tried = [], 0
-    with _owner(database) as connection:
+    with owner(database) as connection:
         assert _problems(connection) == ()
         rows = {}
         for name in TOLD:
@@ -163,6 +140,16 @@ def test_what_lies_under_a_digest_is_looked_at(database, statement, says):
 
 
 @BOTH
+@pytest.mark.parametrize("metrics", ["x", "[]", "3", "[" * 100_000])
+def test_metrics_that_are_no_verdicts_are_found(database, metrics):
+    make_registry(database, fill)
+    as_owner(database, f"UPDATE validation SET metrics = '{metrics}'")
+    with connect(database) as registry:
+        problems = registry.audit().problems
+    assert any(problem.startswith("validation (id=1) was changed: metrics") for problem in problems)
+
+
+@BOTH
 def test_a_row_that_was_put_back_is_told_by_its_events(database):
     make_registry(database, fill)
     with connect(database) as registry:
@@ -184,7 +171,7 @@ def test_a_row_that_was_put_back_is_told_by_its_events(database):
 @BOTH
 def test_a_row_that_names_no_event_or_a_missing_one_is_found_in_the_table_it_is_of(database):
     make_registry(database, fill)
-    with _owner(database) as connection:
+    with owner(database) as connection:
         assert _problems(connection) == ()
         for number, says in ((0, "was added: it names no event"), (777_777, "names event 777777")):
             for table in ("environment", "validation"):

@@ -157,6 +157,42 @@ def test_a_key_that_points_to_nothing_and_a_role_without_triggers_are_found(data
         assert any("session_replication_role" in problem for problem in problems)
 
 
+ODD = 'a "b" % %(c)s {d} select'
+"""A name that has to be quoted, in which nothing may be taken for a place of a value."""
+
+
+@POSTGRESQL
+@pytest.mark.parametrize("dangles", [False, True])
+def test_keys_of_tables_that_were_added_are_followed_whatever_their_names(database, dangles):
+    import psycopg
+    from psycopg.sql import SQL, Identifier
+
+    make_registry(database)
+    with psycopg.connect(conninfo(database), autocommit=True) as owner:
+        odd, event = Identifier(ODD), 777 if dangles else 1
+        owner.execute(SQL("CREATE SCHEMA {}").format(odd))
+        for place in ("public", ODD):
+            owner.execute(
+                SQL("CREATE TABLE {} ({} int UNIQUE REFERENCES public.event)").format(
+                    Identifier(place, ODD), odd
+                )
+            )
+        owner.execute(
+            SQL("CREATE TABLE public.zz (zz int REFERENCES {} ({}))").format(
+                Identifier(ODD, ODD), odd
+            )
+        )
+        owner.execute("SET session_replication_role = replica")
+        owner.execute(SQL("INSERT INTO {} VALUES ({})").format(Identifier("public", ODD), event))
+        owner.execute("INSERT INTO public.zz SELECT 1 WHERE %s", [dangles])
+    engine = open_engine(database)
+    with transaction(engine) as connection:
+        found = list(definitions.dangling(connection))
+    engine.dispose()
+    expected = [f"a row of {ODD} points to no event", f"a row of zz points to no {ODD}"]
+    assert found == (expected if dangles else [])
+
+
 @POSTGRESQL
 def test_who_may_make_no_schema_is_told_what_was_not_compared(database):
     import psycopg

@@ -114,6 +114,37 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path, monkeypatch):
         attributions_of(path)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.jsonl", "a.parquet", "folder"])
+@pytest.mark.parametrize("becomes", ["truncated", "cut", "a letter", "deleted"])
+def test_a_file_that_is_no_longer_whole_when_it_is_read_has_changed_too(
+    tmp_path, monkeypatch, name, becomes
+):
+    """What half a file is told for (is empty, is no JSON, does not exist) is not what is wrong."""
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    file = path / "part.csv" if name == "folder" else path
+    if name == "a.parquet":
+        pd.DataFrame({"fare": [1.0]}).to_parquet(file)
+    else:
+        texts = {"a.json": '{"fare": 5}', "a.jsonl": '{"fare": 5}\n'}
+        file.write_text(texts.get(name, "fare\n5\n"))
+    whole = file.read_bytes()
+    changed = {"truncated": b"", "cut": whole[: len(whole) // 2], "a letter": whole[:-3] + b"x}\n"}
+
+    def write_and_read(path):
+        if becomes == "deleted":
+            file.unlink()
+        else:
+            file.write_bytes(changed[becomes])
+        return means_of(path)
+
+    monkeypatch.setattr(attributed, "means_of", write_and_read)
+    with pytest.raises(CaptureError, match="changed while it was read") as told:
+        attributions_of(path)
+    assert told.value.remedy == "Let nothing write there meanwhile, and try again."
+
+
 def test_what_is_measured_of_a_function_is_read_as_it_is_written(tmp_path):
     path = tmp_path / "importance.json"
     path.write_text(json.dumps({"importance": {"fare": 0.46, "age": 0.0}}))
