@@ -73,8 +73,10 @@ def moved(what: str, done: MoveResult) -> None:
     for name, ref in done.proposed.items():
         model, _, environment = name.partition("@")
         say(f"  {ref} could stand by: lineage backup set {model} {ref} --env {environment}")
+    serve = {slot.serving.ref for slot in done.slots if slot.serving is not None}
     for ref in done.rolled_back:
-        say(f"  {ref} was taken back: it returns only after a new validation")
+        what = f"{ref} with the pipeline of before" if ref in serve else ref
+        say(f"  {what} was taken back: it returns only after a new validation")
     _warnings(done.decisions)
     for code in done.unused_waivers:
         note(f"note: {code} did not fail, so nothing was waived for it.")

@@ -430,3 +430,17 @@ def test_an_older_registry_is_to_be_upgraded_and_not_compared_with_a_backup(proj
     assert "backup" not in refused.err
     assert project.lineage(*old, "db", "upgrade").code == 0
     assert project.lineage(*old, "db", "check").code == 0
+
+
+def test_a_pair_that_was_taken_back_is_told_from_the_one_that_serves(project):
+    project.ok("register", "churn")
+    project.ok("validate", "churn@1")
+    project.ok("pipeline", "deploy", "churn", "--env", "production")
+    project.ok("promote", "churn@1", "--env", "production")
+    project.edit("params.yaml", "top: 20", "top: 30")
+    project.commit("Another pipeline")
+    project.ok("validate", "churn@1")
+    project.ok("pipeline", "deploy", "churn", "--env", "production")
+    done = project.lineage("rollback", "churn", "--env", "production", "--with-pipeline")
+    assert done.code == 0, done.err
+    assert "churn@1 with the pipeline of before was taken back" in done.out
