@@ -180,21 +180,21 @@ class OriginReader:
             return WeightsOrigin(OriginState.STALE, named, commit, files, self.stale_ok)
         raise self._stale(path, named, changed, unknown)
 
-    def changed_code(self, lock: Lock, stages: list[DvcStage]) -> dict[tuple[str, str], set[str]]:
+    def changed_code(self, lock: Lock, stages: list[DvcStage]) -> dict[tuple[str, str], list[str]]:
         """The code that is known to have changed since the recorded runs of stages.
 
         Returns:
             The changed files by the file and the name of their stage.
         """
         start = self._start()
-        found: dict[tuple[str, str], set[str]] = {}
+        found: dict[tuple[str, str], list[str]] = {}
         for stage, recorded in self._recorded(lock, stages, start):
             if isinstance(recorded, CaptureError):
                 continue
             with suppress(CaptureError):  # what is not known is taken as it was
                 since = _Recorded(address(stage, self.dvc.folder), recorded)
                 then = self._project_at(start, recorded)
-                found[stage.file, stage.name] = self._changed_since(then, since, stage)
+                found[stage.file, stage.name] = sorted(self._changed_since(then, since, stage))
         return found
 
     def _was_run(self, stage: DvcStage, ran: OwnRun | None) -> bool:

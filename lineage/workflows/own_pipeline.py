@@ -6,9 +6,9 @@ DVC's lock tells what each stage was last run with, and the commit that recorded
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
-from lineage.acts import act
 from lineage.capture.dvc import overlap
 from lineage.capture.lock import Lock
 from lineage.capture.origin import OriginReader
@@ -17,27 +17,39 @@ from lineage.capture.stages_from import reads, stages_behind
 from lineage.errors import CaptureError
 from lineage.workflows.dvc_records import hashing, recorded, wrote
 from lineage.workflows.measured_files import from_top
-from lineage.workflows.own_metrics import evaluation
 from lineage.workflows.own_parts import weights_place
-from lineage.workflows.watched_runs import kept, read_by_programs
+from lineage.workflows.watched_runs import read_by_programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from lineage.capture.command import Run
-    from lineage.capture.dvc import DvcStage
+    from lineage.capture.dvc import DvcProject, DvcStage
     from lineage.capture.project import Project
     from lineage.capture.watch import Observed
 
-_NOWHERE = "/"
+_NOWHERE: Final = "/"
 """Where weights are that lie outside: it overlaps with no path from the top of a repository."""
+
+
+@dataclass
+class Outdated:
+    """The stages that were last run with something else than what is here, each with what differs.
+
+    They are named as DVC addresses them, each before those that read of it: by what DVC knows, and
+    by the code that they import, of which it does not know; ``stages`` are all of them.
+    """
+
+    by_dvc: dict[str, str] = field(default_factory=dict)
+    by_code: dict[str, str] = field(default_factory=dict)
+    stages: list[str] = field(default_factory=list)
 
 
 def require_own_pipeline(
     project: Project, version: Mapping[str, Any], metrics: Path, instead: str
-) -> None:
-    """Refuse metrics that are known to be measured on what an older pipeline made.
+) -> list[str]:
+    """Refuse metrics that DVC knows to be measured on what an older pipeline made.
 
     Args:
         project: where they were written.
@@ -45,23 +57,27 @@ def require_own_pipeline(
         metrics: the file.
         instead: what else a person could do, for the remedy.
 
+    Returns:
+        What a person should know of them.
+
     Raises:
         CaptureError: ``dvc.lock`` says that a stage on the way ran with something else.
     """
     path = from_top(project, metrics)
-    told = outdated(project, version["model"], [path], weights_place(project, version))
-    if told:
+    found = outdated(project, version["model"], [path], weights_place(project, version))
+    if found.by_dvc:
         raise CaptureError(
             f"The metrics {path} were not measured with the pipeline as it is here: "
-            f"{next(iter(told.values()))}.",
-            remedy=f"{_made_anew(project, version, told)}; or {instead}",
+            f"{next(iter(found.by_dvc.values()))}.",
+            remedy=f"Make them anew ({_repro(found)}), and validate again; or {instead}",
         )
+    return list(_code_notes(found))
 
 
 def require_own_inputs(
     project: Project, version: Mapping[str, Any], ran: Run, observed: Observed
-) -> None:
-    """Refuse a run that read what an older pipeline made.
+) -> list[str]:
+    """Refuse a run that read what DVC knows that an older pipeline made.
 
     Args:
         project: where it ran.
@@ -69,25 +85,42 @@ def require_own_inputs(
         ran: the command; of one that failed nothing is asked.
         observed: what was observed of it.
 
+    Returns:
+        What a person should know of what it read.
+
     Raises:
         CaptureError: it did.
     """
-    written = {file.path for file in observed.files if file.is_written}
     read = read_by_programs(observed) | {one.path for one in observed.folders if one.is_input}
-    if ran.exit_status != 0 or read <= written:
-        return
-    told = outdated(project, version["model"], read - written, weights_place(project, version))
-    if told:
+    if ran.exit_status != 0 or not read:
+        return []
+    found = outdated(project, version["model"], read, weights_place(project, version))
+    if found.by_dvc:
         raise CaptureError(
             "The command read what was not made by the pipeline as it is here: "
-            f"{next(iter(told.values()))}. Nothing is recorded.",
-            remedy=_made_anew(project, version, told),
+            f"{next(iter(found.by_dvc.values()))}. Nothing is recorded.",
+            remedy=f"Make it anew ({_repro(found)}), and run this again.",
+        )
+    return list(_code_notes(found))
+
+
+def _repro(found: Outdated) -> str:
+    """What runs those stages that DVC finds changed, in order, and nothing else."""
+    return f"dvc repro --single-item {' '.join(found.by_dvc)}"
+
+
+def _code_notes(found: Outdated) -> Iterator[str]:
+    """That code changed which DVC does not know of: what it made may be the same."""
+    for said in list(found.by_code.values())[:1]:
+        yield (
+            f"{said}, and DVC does not know it: the verdict may be on what older code made; "
+            f"make it anew: dvc repro --single-item --force {' '.join(found.by_code)}"
         )
 
 
 def outdated(
     project: Project, model: str, paths: Iterable[str] | None, weights: Path | None
-) -> dict[str, str]:
+) -> Outdated:
     """The stages on the way to files that were last run with something else than what is here.
 
     Those of the model's pipeline, and what reads of them. What nobody recorded is not known. What
@@ -96,84 +129,75 @@ def outdated(
     Args:
         project: where the files lie.
         model: whose pipeline.
-        paths: the files, relative to the top of the repository; None for all that the pipeline's
-            stages make without the weights.
+        paths: the files, relative to the top of the repository; None for all that is made of what
+            the pipeline's stages make, but by way of a model's weights.
         weights: where the version's weights belong.
-
-    Returns:
-        What differs, by the stages as DVC addresses them, each before those that read of it.
 
     Raises:
         CaptureError: DVC's files cannot be read.
     """
-    dvc, name = project.dvc_here(), project.config.pipeline_of(model)
-    table = project.config.pipelines().get(name)
+    dvc, found = project.dvc_here(), Outdated()
+    table = project.config.pipelines().get(project.config.pipeline_of(model))
     place = from_top(project, weights) if weights is not None else _NOWHERE
     own = [one for _, one in choose(dvc, project.folder, table.stages if table else None)]
-    if paths is None:
-        ends = [(out, one) for one in own for out in one.outs if not _is_of(one, place)]
-    else:
-        made = [(path, one) for path in sorted(paths) for one in dvc.making(path)]
-        ends = [(path, one) for path, one in made if not _makes(one, place)]
-    if not ends:
-        return {}
+    ends = _without_weights(project, dvc, place) if paths is None else []
+    makers = [(path, one) for path in sorted(paths or ()) for one in dvc.making(path)]
+    makers = [(path, one) for path, one in makers if not _makes(one, place)]
+    if not (ends or makers):
+        return found
     with hashing(project, dvc) as hasher:
         lock = Lock(dvc, hasher)
-        ways = [one for path, one in ends if paths is None or wrote(lock, one, path)]
-        way = [one for one in stages_behind(dvc, place, ways) if lock.entry(one) is not None]
+        ends += [one for path, one in makers if wrote(lock, one, path)]
+        way = [one for one in stages_behind(dvc, place, ends) if lock.entry(one) is not None]
         mine = [one for one in way if one in own and not one.frozen]
         imports = table is None or table.imports
-        reader = OriginReader(model, dvc, project.git, hasher, imports=imports)
-        changed = reader.changed_code(lock, mine)
-        run: set[str] = set()
-        if any(changed.values()):
-            version = project.capture_pipeline(name).version
-            run = {path for one in kept(project, version) for path in one.code}
-        found: dict[str, str] = {}
+        code = OriginReader(model, dvc, project.git, hasher, imports=imports).changed_code(
+            lock, mine
+        )
         for stage in way:
-            called = address(stage, project.folder)
-            makers = [] if stage.frozen else [one for dep in stage.deps for one in dvc.making(dep)]
-            before = [found.get(address(one, project.folder)) for one in makers]
+            name = address(stage, project.folder)
+            before = [] if stage.frozen else [one for dep in stage.deps for one in dvc.making(dep)]
+            names = [address(one, project.folder) for one in before]
             if stage in mine:
-                code = sorted(changed.get((stage.file, stage.name), set()) - run)
-                own_said = [f"{path} changed after {called} ran" for path in code]
-                said = [*lock.differences(stage), *own_said, *before]
+                said = lock.differences(stage)
             else:
-                said = [*before, _reads_other(lock, stage, [one for one in makers if one in mine])]
-            why = next(filter(None, said), None)
-            if why is not None:
-                found[called] = why
+                said = [*_read_other(lock, stage, [one for one in before if one in mine])]
+            changed = [f"{path} changed after {name} ran" for path in code.get(_key(stage), ())]
+            for told, own_said in ((found.by_dvc, said), (found.by_code, changed)):
+                whys = [*own_said, *(told[one] for one in names if one in told)]
+                if whys:
+                    told[name] = whys[0]
+            if name in found.by_dvc or name in found.by_code:
+                found.stages.append(name)
     return found
 
 
-def _is_of(stage: DvcStage, weights: str) -> bool:
-    return _makes(stage, weights) or reads(stage, weights)
+def _key(stage: DvcStage) -> tuple[str, str]:
+    return stage.file, stage.name
+
+
+def _without_weights(project: Project, dvc: DvcProject, own: str) -> list[DvcStage]:
+    """The stages that neither make nor read a model's weights, nor what is made of such."""
+    configured = (table.weights for table in project.config.models.values())
+    places = {own, *(from_top(project, project.root / one) for one in configured if one)}
+    left_out: set[tuple[str, str]] = set()
+    kept = []
+    for stage in stages_behind(dvc, _NOWHERE, dvc.stages):
+        made_of = {_key(one) for dep in stage.deps for one in dvc.making(dep)}
+        if made_of & left_out or any(_makes(stage, at) or reads(stage, at) for at in places):
+            left_out.add(_key(stage))
+        else:
+            kept.append(stage)
+    return kept
 
 
 def _makes(stage: DvcStage, path: str) -> bool:
     return any(overlap(out, path) for out in stage.outs)
 
 
-def _reads_other(lock: Lock, stage: DvcStage, makers: list[DvcStage]) -> str | None:
-    """That a stage read something else than stages of the pipeline have made since."""
+def _read_other(lock: Lock, stage: DvcStage, makers: list[DvcStage]) -> Iterator[str]:
+    """What a stage read otherwise than stages of the pipeline have made it since."""
     made = {at for one in makers for at, _ in recorded(lock, one, "outs")}
     for path, digest in recorded(lock, stage, "deps"):
         if path in made and digest is not None and lock.is_as_recorded(path, digest) is False:
-            return f"{path} is not what {stage.name} was run with"
-    return None
-
-
-def _made_anew(project: Project, version: Mapping[str, Any], told: Mapping[str, str]) -> str:
-    """What to do: make anew what is outdated, and evaluate that."""
-    ref, model = version["ref"], version["model"]
-    words = evaluation(project, model, weights_place(project, version))
-    here = project.capture_pipeline(project.config.pipeline_of(model))
-    is_own = str(here.version.xxh3) == version["pipeline"]
-    named = None if is_own else f"{here.name}@{here.version.xxh3.short}"
-    again = ("dvc", "repro", "--single-item", "--force")
-    if words[: len(again)] == again:
-        stages = dict.fromkeys([*told, *words[len(again) :]])
-        run = act("validate", ref, "--", *again, *stages, pipeline=named)
-        return f"Make it anew on the way: {run}"
-    run = act("validate", ref, "--", *words, pipeline=named)
-    return f"Make it anew ({act('run', *told, force=True)}), then evaluate it: {run}"
+            yield f"{path} is not what {stage.name} was run with"

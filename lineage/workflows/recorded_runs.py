@@ -95,14 +95,15 @@ def run_and_validate(
     with project.read_once():
         for path in (measuring.written, besides.written):
             require_own_run(project, version, path, place, ran, observed, pipeline=wanted.pipeline)
-        require_own_inputs(project, version, ran, observed)
+        older = require_own_inputs(project, version, ran, observed)
     for path in further:
         require_own_metrics(
             project, version, path, "Let the command write it, or name one of the version's own."
         )
-    return record(
+    done = record(
         project, keeper, registry, version, before, measuring, ran, observed, wanted, actor=actor
     )
+    return Validation(done | {"notes": [*done.get("notes", ()), *older]}) if older else done
 
 
 @dataclass(frozen=True)

@@ -172,7 +172,10 @@ def replay(
             there, keeper, registry, version, state, measuring, ran, observed, wanted, actor=actor
         )
     notes = list(moved_notes(registry, deployed, how.environment))
-    if evaluation.stages and ran.exit_status == 0:
+    if anew.stages:
+        made = ", ".join(anew.stages)
+        notes.append(f"made anew before, for an older pipeline had made it: what {made} makes")
+    if (evaluation.stages or anew.stages) and ran.exit_status == 0:
         notes.append(_HINTS)
     return Validation(
         done
@@ -291,15 +294,15 @@ def _require_apart(project: Project, before: CheckoutState, observed: Observed) 
 def _made_anew(
     there: WorktreeProject, dvc: DvcProject, evaluation: Evaluation, weights: Path
 ) -> Evaluation:
-    """What runs the stages of the pipeline that DVC recorded with something else at the commit.
+    """What runs stages that were recorded with something else than the commit holds.
 
     Of those on the way to the stages that evaluate; of all, where a command does, for nobody knows
     what it will read.
     """
     stages = {address(stage, there.folder): stage for stage in dvc.stages}
     paths = [dep for name in evaluation.stages for dep in stages[name].deps]
-    told = outdated(there, there.model, paths if evaluation.stages else None, weights)
-    return there.running({n: stages[n] for n in told if n not in evaluation.stages})
+    found = outdated(there, there.model, paths if evaluation.stages else None, weights)
+    return there.running({n: stages[n] for n in found.stages if n not in evaluation.stages})
 
 
 def _require_made(anew: Evaluation, ran: Run, deployed: FoundPipeline) -> None:
@@ -310,9 +313,8 @@ def _require_made(anew: Evaluation, ran: Run, deployed: FoundPipeline) -> None:
     """
     if ran.exit_status != 0:
         raise CaptureError(
-            f"What {', '.join(anew.stages)} made was recorded with another pipeline than "
-            f"{deployed.version.xxh3.short}, and could not be made anew: exit status "
-            f"{ran.exit_status}. Nothing is recorded.",
+            f"What the deployed pipeline {deployed.version.xxh3.short} makes could not be made "
+            f"anew ({', '.join(anew.stages)}): exit status {ran.exit_status}. Nothing is recorded.",
             remedy="Mend what it reports above.",
         )
 

@@ -76,6 +76,7 @@ def validate(
     with project.read_once():
         pipeline = _pipeline(project, registry, version, wanted, file)
         left_out = _of_others(project, version, wanted, file)
+        older = [*_of_older_pipelines(project, version, wanted, file)]
         data = project.validation_data(model, wanted.data)
         besides = ValidationEvidence.of(project, version, wanted)
     values = metrics.joined(None if left_out else values, wanted.besides)
@@ -100,6 +101,7 @@ def validate(
         *_notes(version, done, wanted, profile),
         *([left_out] if left_out else []),
         *unlooked,
+        *dict.fromkeys(older),
     ]
     return Validation(done | {"notes": notes})
 
@@ -192,10 +194,27 @@ def _pipeline(
     for path in (file, *besides_named(wanted), attributions_path(project, model, wanted)):
         if path is not None:
             require_own_metrics(project, version, path, f"Evaluate it here: {run}; or {own}")
-            require_own_pipeline(project, version, path, own)
     if named is not None:
         return pipeline_here(project, registry, model, named, remedy)
     return pipeline_to_validate(project, model, None)
+
+
+def _of_older_pipelines(
+    project: Project, version: Mapping[str, Any], wanted: Validating, file: Path | None
+) -> Iterator[str]:
+    """What a person should know of files that may be of what an older pipeline made.
+
+    Raises:
+        CaptureError: one is known to be.
+    """
+    if wanted.elsewhere or wanted.stated is False:
+        return
+    own = act("validate", version["ref"], metrics="FILE", pipeline=wanted.pipeline, elsewhere=True)
+    instead = f"where it was validated elsewhere, name the file that was written there: {own}"
+    named = (*besides_named(wanted), attributions_path(project, version["model"], wanted))
+    for path in (file, *named):
+        if path is not None:
+            yield from require_own_pipeline(project, version, path, instead)
 
 
 def carry_over(

@@ -32,7 +32,14 @@ auc = 0.9 if rows == "a,b\\n1,2\\n" * 20 else 0.6
 json.dump({"auc": auc, "slices": {"new": {"auc": 0.8}}}, open("eval/metrics.json", "w"))
 """
 OF_THE_MODEL = "import json; json.dump({'auc': 0.9, 'slices': {'new': {'auc': 0.8}}}, open('eval/metrics.json', 'w'))"
-BOTH = " -- dvc repro --single-item --force featurize evaluate"
+JOIN = """\
+  join:
+    cmd: python -c "open('data/joined.csv', 'w').write(open('data/features.csv').read())"
+    deps: [data/features.csv]
+    outs: [data/joined.csv]
+"""
+CODE = "src/scaling.py changed after featurize ran, and DVC does not know it"
+COMMAND = ("--", "python", "src/evaluate.py")
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +83,11 @@ def changed(work, *, what="params"):
 
 
 def refused(work, *words):
-    """A verdict that is refused: what it says, and the commands that it names."""
+    """A verdict that is refused: what it says, and the command that makes anew."""
     done = work.lineage("validate", "churn@1", *words)
     assert done.code == 9, (done.out, done.err)
     assert len(work.ok("show", "churn@1")["validations"]) == 1
-    remedy = done.err.split("Make it anew", 1)[1].split("; or ")[0]
-    return done.err, [one.split() for one in re.findall(r"lineage ([^()\n]+)", remedy)]
+    return done.err, re.search(r"anew \((dvc [^)]+)\)", done.err)[1].split()
 
 
 def here(work):
@@ -89,50 +95,48 @@ def here(work):
     return "--pipeline", f"churn@{work.ok('pipeline', 'capture')['digest']}"
 
 
-SAID = {
-    "params": "the parameter featurize.top of featurize was 20, not 30",
-    "code": "src/scaling.py changed after featurize ran",
-}
-COMMAND = ("--", "python", "src/evaluate.py")
+def test_metrics_of_an_older_pipeline_are_refused_with_what_makes_them_anew(work):
+    changed(work)
+    said, again = refused(work)
+    assert "eval/metrics.json were not measured with the pipeline as it is here: " in said
+    assert "the parameter featurize.top of featurize was 20, not 30." in said
+    assert again == ["dvc", "repro", "--single-item", "featurize", "evaluate"]
+    work.dvc(*again[1:])
+    assert work.ok("validate", "churn@1")["metrics"]["auc"] == 0.6
 
 
-@pytest.mark.parametrize("what", SAID)
-def test_metrics_of_an_older_pipeline_are_refused_with_what_makes_them_anew(work, what):
-    changed(work, what=what)
-    said, (again,) = refused(work)
-    assert "eval/metrics.json were not measured with the pipeline as it is here" in said
-    assert SAID[what] in said
-    assert " ".join(again).endswith(BOTH)
-    done = work.lineage(*again)
+def test_a_run_that_reads_what_an_older_pipeline_made_is_refused(work):
+    changed(work)
+    said, again = refused(work, *here(work), *COMMAND)
+    assert "was not made by the pipeline as it is here: the parameter featurize.top" in said
+    assert "Nothing is recorded." in said
+    assert again == ["dvc", "repro", "--single-item", "featurize"]
+    brought_back = ("--", "sh", "-c", "dvc checkout --quiet; python src/evaluate.py")
+    assert refused(work, *here(work), *brought_back)[1] == again
+    work.dvc(*again[1:])
+    done = work.lineage("validate", "churn@1", *here(work), *COMMAND)
     assert (done.code, "churn@1 failed" in done.out) == (0, True)
-    assert work.ok("show", "churn@1")["validations"][0]["metrics"]["auc"] == 0.6
 
 
-@pytest.mark.parametrize("what", SAID)
-def test_a_run_that_reads_what_an_older_pipeline_made_is_refused(work, what):
-    changed(work, what=what)
-    said, (again,) = refused(work, *here(work), *COMMAND)
-    assert f"was not made by the pipeline as it is here: {SAID[what]}. Nothing" in said
-    assert " ".join(again).endswith(BOTH)
-    work.edit("lineage.toml", "metrics =", 'evaluate = "python src/evaluate.py"\nmetrics =')
-    _, commands = refused(work, *here(work), *COMMAND)
-    assert [words[0] for words in commands] == ["run", "validate"]
-    for words in commands:
-        assert work.lineage(*words).code == 0
-    assert work.ok("show", "churn@1")["validations"][0]["metrics"]["auc"] == 0.6
+def test_a_run_that_makes_it_anew_is_none_of_an_older_pipeline(work):
+    changed(work)
+    words = ["--", "dvc", "repro", "--single-item", "featurize", "evaluate"]
+    done = work.lineage("validate", "churn@1", *here(work), *words)
+    assert (done.code, "churn@1 failed" in done.out) == (0, True), done.err
 
 
-def test_code_that_makes_the_same_is_run_once_more(work):
-    work.edit("lineage.toml", "metrics =", 'evaluate = "python src/evaluate.py"\nmetrics =')
-    work.edit("src/scaling.py", "return text", "return text[:]")
-    work.commit("The same")
-    said, commands = refused(work, *here(work), *COMMAND)
-    assert SAID["code"] in said
-    for words in commands:
-        done = work.lineage(*words)
-        assert done.code == 0, done.err
-    assert work.git("status", "--porcelain") == ""
-    assert work.ok("show", "churn@1")["validations"][0]["passed"] is True
+@pytest.mark.parametrize("is_run", [False, True])
+def test_code_that_dvc_does_not_know_of_is_noted(work, is_run):
+    changed(work, what="code")
+    words = ("validate", "churn@1", *((*here(work), *COMMAND) if is_run else ()))
+    done = work.lineage(*words)
+    assert (done.code, "churn@1 passed" in done.out) == (0, True), done.err
+    assert f"note: {CODE}" in done.err
+    again = re.search(r"make it anew: (dvc .+)", done.err.replace("\n", " "))[1].split()
+    assert again[:5] == ["dvc", "repro", "--single-item", "--force", "featurize"]
+    work.dvc(*again[1 : 6 - is_run])
+    done = work.lineage(*words)
+    assert (done.code, "churn@1 failed" in done.out, CODE in done.err) == (0, True, False)
 
 
 def test_what_the_evaluation_does_not_read_may_be_of_any_pipeline(work):
@@ -153,26 +157,34 @@ def test_features_that_were_made_since_the_metrics_are_told(work):
     changed(work)
     work.dvc("repro", "--quiet", "--single-item", "featurize")
     work.commit("Made anew")
-    said, (again,) = refused(work)
+    said, again = refused(work)
     assert "data/features.csv is not what evaluate was run with" in said
-    assert work.lineage(*again).code == 0
+    work.dvc(*again[1:])
+    assert work.lineage("validate", "churn@1").code == 0
 
 
-@pytest.mark.parametrize(("by", "what"), [("stage", "params"), ("command", "code")])
+@pytest.mark.parametrize(
+    ("by", "what"), [("evaluate", "params"), ("python src/evaluate.py", "code")]
+)
 def test_a_replay_makes_anew_what_is_not_the_deployed_pipelines(work, what, by):
-    evaluate = {"stage": "evaluate", "command": "python src/evaluate.py"}[by]
-    work.edit("lineage.toml", "metrics =", f'evaluate = "{evaluate}"\nmetrics =')
+    work.edit("lineage.toml", "metrics =", f'evaluate = "{by}"\nmetrics =')
+    work.edit("dvc.yaml", "  evaluate:", JOIN + "  evaluate:")
+    work.edit("src/evaluate.py", "data/features.csv", "data/joined.csv")
+    work.edit("dvc.yaml", "deps: [data/features.csv, models", "deps: [data/joined.csv, models")
+    work.dvc("repro", "--quiet", "join", "evaluate")
+    work.commit("What reads of the pipeline")
     changed(work, what=what)
     work.ok("pipeline", "deploy", "churn", "--env", "production")
     before = work.git("status", "--porcelain")
     done = work.lineage("validate", "churn@1", "--in", "production", "--json")
     assert done.code == 0, done.err
     assert (done.json["passed"], done.json["metrics"]["auc"]) == (False, 0.6)
+    assert "what featurize, join makes" in done.json["notes"][0]
     assert work.git("status", "--porcelain") == before
     work.edit("src/featurize.py", "open(", "raise SystemExit(3); open(")
     work.commit("Broken")
     work.ok("pipeline", "deploy", "churn", "--env", "production")
     broken = work.lineage("validate", "churn@1", "--in", "production")
     assert broken.code == 9
-    assert "featurize made was recorded with another pipeline" in broken.err
+    assert "could not be made anew (featurize, join)" in broken.err
     assert len(work.ok("show", "churn@1")["validations"]) == 2
