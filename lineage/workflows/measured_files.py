@@ -67,7 +67,11 @@ def note_measured(
     for path in files:
         with suppress(LineageError):  # a folder may hold what is no file
             digest = hash_path(project.top / path, with_blake3=True).blake3
-            known[path] = {"digest": str(digest), "weights": beside}
+            known[path] = {"digest": str(digest), "weights": beside, "older": {}}
+    _write(project, known)
+
+
+def _write(project: Project, known: dict[str, Any]) -> None:
     with suppress(OSError, LineageError):  # what is not remembered is not known
         folder = project.own_folder() / RUNS
         folder.mkdir(exist_ok=True)
@@ -75,8 +79,26 @@ def note_measured(
         write_whole(folder / MEASURED, strict_json.dumps(document).encode("utf-8"))
 
 
+def note_older(project: Project, files: Iterable[Path], pipeline: str, why: str) -> None:
+    """Remember of files that a run wrote that it read what an older pipeline had made.
+
+    Args:
+        project: where it ran.
+        files: what it wrote.
+        pipeline: the digest of the pipeline version that was here.
+        why: what differed.
+    """
+    known = measured(project)
+    for path in {from_top(project, file) for file in files} & set(known):
+        known[path]["older"][pipeline] = why
+    _write(project, known)
+
+
 def measured(project: Project) -> dict[str, Any]:
-    """What is remembered of metrics files: of each the digest, and the weights beside it."""
+    """What is remembered of metrics files.
+
+    Of each the digest, the weights beside it, and why it says nothing of which pipeline versions.
+    """
     path = project.root / ".lineage" / RUNS / MEASURED
     try:
         body: Any = strict_json.loads(read_bounded(path, _LARGEST))
@@ -86,6 +108,7 @@ def measured(project: Project) -> dict[str, Any]:
                 "weights": {
                     place: [xxh3, blake3] for place, (xxh3, blake3) in one["weights"].items()
                 },
+                "older": {str(of): str(why) for of, why in one.get("older", {}).items()},
             }
             for metrics, one in (body["metrics"] if body["format"] == _FORMAT else {}).items()
         }

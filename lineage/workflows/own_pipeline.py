@@ -15,8 +15,9 @@ from lineage.capture.origin import OriginReader
 from lineage.capture.stage_addresses import address, choose
 from lineage.capture.stages_from import reads, stages_behind
 from lineage.errors import CaptureError
+from lineage.hashing.files import hash_path
 from lineage.workflows.dvc_records import hashing, recorded, wrote
-from lineage.workflows.measured_files import from_top
+from lineage.workflows.measured_files import from_top, measured, note_older
 from lineage.workflows.own_parts import weights_place
 from lineage.workflows.watched_runs import read_by_programs
 
@@ -47,43 +48,67 @@ class Outdated:
 
 
 def require_own_pipeline(
-    project: Project, version: Mapping[str, Any], metrics: Path, instead: str
+    project: Project, version: Mapping[str, Any], metrics: Path, pipeline: str, instead: str
 ) -> list[str]:
-    """Refuse metrics that DVC knows to be measured on what an older pipeline made.
+    """Refuse metrics that are known to be measured on what an older pipeline made.
 
     Args:
         project: where they were written.
         version: JSON of the version.
         metrics: the file.
+        pipeline: the digest of the pipeline version that is here.
         instead: what else a person could do, for the remedy.
 
     Returns:
         What a person should know of them.
 
     Raises:
-        CaptureError: ``dvc.lock`` says that a stage on the way ran with something else.
+        CaptureError: ``dvc.lock`` says that a stage on the way ran with something else, or said so
+            when a run was refused that wrote them.
     """
     path = from_top(project, metrics)
+    said = f"The metrics {path} were not measured with the pipeline as it is here"
+    why = _of_a_refused_run(project, path, pipeline)
+    if why is not None:
+        raise CaptureError(
+            f"{said}: {why}.", remedy=f"Run what wrote them once more, and watched; or {instead}"
+        )
     found = outdated(project, version["model"], [path], weights_place(project, version))
     if found.by_dvc:
         raise CaptureError(
-            f"The metrics {path} were not measured with the pipeline as it is here: "
-            f"{next(iter(found.by_dvc.values()))}.",
+            f"{said}: {next(iter(found.by_dvc.values()))}.",
             remedy=f"Make them anew ({_repro(found)}), and validate again; or {instead}",
         )
     return list(_code_notes(found))
 
 
+def _of_a_refused_run(project: Project, path: str, pipeline: str) -> str | None:
+    """Why a run was refused that wrote a file as it is, with that pipeline version here."""
+    known = measured(project).get(path)
+    if known is None or pipeline not in known["older"]:
+        return None
+    digest = hash_path(project.top / path, with_blake3=True).blake3
+    why: str | None = known["older"][pipeline] if known["digest"] == str(digest) else None
+    return why
+
+
 def require_own_inputs(
-    project: Project, version: Mapping[str, Any], ran: Run, observed: Observed
+    project: Project,
+    version: Mapping[str, Any],
+    pipeline: str,
+    ran: Run,
+    observed: Observed,
+    files: Iterable[Path],
 ) -> list[str]:
     """Refuse a run that read what DVC knows that an older pipeline made.
 
     Args:
         project: where it ran.
         version: JSON of the version.
+        pipeline: the digest of the pipeline version that is here.
         ran: the command; of one that failed nothing is asked.
         observed: what was observed of it.
+        files: what it wrote, and a verdict could be stated of.
 
     Returns:
         What a person should know of what it read.
@@ -96,9 +121,11 @@ def require_own_inputs(
         return []
     found = outdated(project, version["model"], read, weights_place(project, version))
     if found.by_dvc:
+        why = next(iter(found.by_dvc.values()))
+        note_older(project, files, pipeline, why)
         raise CaptureError(
-            "The command read what was not made by the pipeline as it is here: "
-            f"{next(iter(found.by_dvc.values()))}. Nothing is recorded.",
+            f"The command read what was not made by the pipeline as it is here: {why}. Nothing is "
+            "recorded.",
             remedy=f"Make it anew ({_repro(found)}), and run this again.",
         )
     return list(_code_notes(found))

@@ -95,7 +95,9 @@ def run_and_validate(
     with project.read_once():
         for path in (measuring.written, besides.written):
             require_own_run(project, version, path, place, ran, observed, pipeline=wanted.pipeline)
-        older = require_own_inputs(project, version, ran, observed)
+        wrote = filter(None, (measuring.written, besides.written, *named))
+        here = str(before.pipeline.version.xxh3)
+        older = require_own_inputs(project, version, here, ran, observed, wrote)
     for path in further:
         require_own_metrics(
             project, version, path, "Let the command write it, or name one of the version's own."

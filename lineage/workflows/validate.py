@@ -76,7 +76,7 @@ def validate(
     with project.read_once():
         pipeline = _pipeline(project, registry, version, wanted, file)
         left_out = _of_others(project, version, wanted, file)
-        older = [*_of_older_pipelines(project, version, wanted, file)]
+        older = [*_of_older_pipelines(project, version, pipeline, wanted, file)]
         data = project.validation_data(model, wanted.data)
         besides = ValidationEvidence.of(project, version, wanted)
     values = metrics.joined(None if left_out else values, wanted.besides)
@@ -200,21 +200,26 @@ def _pipeline(
 
 
 def _of_older_pipelines(
-    project: Project, version: Mapping[str, Any], wanted: Validating, file: Path | None
+    project: Project,
+    version: Mapping[str, Any],
+    pipeline: CapturedPipelineVersion | NamedPipeline,
+    wanted: Validating,
+    file: Path | None,
 ) -> Iterator[str]:
     """What a person should know of files that may be of what an older pipeline made.
 
     Raises:
         CaptureError: one is known to be.
     """
-    if wanted.elsewhere or wanted.stated is False:
+    if wanted.elsewhere or wanted.stated is False or isinstance(pipeline, NamedPipeline):
         return
+    here = str(pipeline.version.xxh3)
     own = act("validate", version["ref"], metrics="FILE", pipeline=wanted.pipeline, elsewhere=True)
     instead = f"where it was validated elsewhere, name the file that was written there: {own}"
     named = (*besides_named(wanted), attributions_path(project, version["model"], wanted))
     for path in (file, *named):
         if path is not None:
-            yield from require_own_pipeline(project, version, path, instead)
+            yield from require_own_pipeline(project, version, path, here, instead)
 
 
 def carry_over(

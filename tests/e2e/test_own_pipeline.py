@@ -118,6 +118,22 @@ def test_a_run_that_reads_what_an_older_pipeline_made_is_refused(work):
     assert (done.code, "churn@1 failed" in done.out) == (0, True)
 
 
+def test_what_a_refused_run_wrote_is_stated_of_the_older_pipeline_alone(work):
+    work.edit("dvc.yaml", "    metrics:\n      - eval/metrics.json: {cache: false}\n", "")
+    changed(work)
+    refused(work, *here(work), *COMMAND)
+    stated = work.lineage("validate", "churn@1")
+    assert (stated.code, "featurize.top of featurize was 20" in stated.err) == (9, True)
+    assert "Run what wrote them once more" in stated.err
+    work.edit("params.yaml", "top: 30", "top: 20")
+    assert work.ok("validate", "churn@1")["passed"] is True
+    work.edit("params.yaml", "top: 20", "top: 30")
+    work.dvc("repro", "--quiet", "--single-item", "featurize")
+    assert work.lineage("validate", "churn@1").code == 9
+    assert work.lineage("validate", "churn@1", *here(work), *COMMAND).code == 0
+    assert work.ok("validate", "churn@1")["metrics"]["auc"] == 0.6
+
+
 def test_a_run_that_makes_it_anew_is_none_of_an_older_pipeline(work):
     changed(work)
     words = ["--", "dvc", "repro", "--single-item", "featurize", "evaluate"]
